@@ -1,0 +1,54 @@
+# What people and CI type. `make` alone lists the targets; pass options as ARGS="…".
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint lint-style lint-types lint-layers lint-dependencies format bench faults docs lock
+
+help:            ## list the targets
+	@sed -n 's/^\([a-z]*\): .*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+setup: $(INSTALLED)  ## make .venv and install everything (done by the other targets when needed)
+
+$(INSTALLED): requirements.lock pyproject.toml scripts/setup_venv.sh
+	@bash scripts/setup_venv.sh $(VENV)
+	@touch $@
+
+demo: $(INSTALLED)   ## play 60 days of customer journeys on your machine
+	@$(BIN)/leadloop demo $(ARGS)
+
+test: $(INSTALLED)   ## run the tests, with a real Temporal server in them
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: lint-style lint-types lint-layers lint-dependencies ## style, types, layers, dependencies
+
+lint-style: $(INSTALLED)
+	$(BIN)/ruff check
+
+lint-types: $(INSTALLED)
+	$(BIN)/mypy
+
+lint-layers: $(INSTALLED)
+	$(BIN)/lint-imports
+
+lint-dependencies: $(INSTALLED)
+	$(BIN)/deptry .
+
+format: $(INSTALLED) ## let ruff lay out the code
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: $(INSTALLED)  ## measure how long `leadloop check` takes to start
+	$(BIN)/python bench/check_speed.py $(ARGS)
+
+faults: $(INSTALLED) ## run the tests that kill, cut and corrupt (minutes)
+	$(BIN)/python scripts/run_faults.py $(ARGS)
+
+docs: $(INSTALLED)   ## check the links of the documentation
+	$(BIN)/python scripts/check_docs.py
+
+lock: $(INSTALLED)   ## pin the newest versions that pyproject.toml allows (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --upgrade pyproject.toml --group dev -o requirements.lock

@@ -1,0 +1,25 @@
+"""Activities that journeys call: taking a turn."""
+
+from __future__ import annotations
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from leadloop.contracts import TAKE_TURN, TURN_GAP, TurnReply, TurnRequest
+from leadloop.inbox.turn import TurnGapError, take_turn
+from leadloop.storage.environment import Environment
+
+
+class JourneyActivities:
+    """One transaction per call."""
+
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+
+    @activity.defn(name=TAKE_TURN)
+    def take_turn(self, request: TurnRequest) -> TurnReply:
+        """Take a turn or say what the journey waits for."""
+        try:
+            return take_turn(self._env, request)
+        except TurnGapError as error:
+            raise ApplicationError(str(error), type=TURN_GAP, non_retryable=True) from None

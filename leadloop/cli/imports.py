@@ -1,0 +1,103 @@
+"""`leadloop import FILE`: leads from a CSV file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from leadloop.leads.importing import ImportReport
+    from leadloop.storage.environment import Environment
+
+_PROBLEMS_SHOWN = 20
+
+
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A CSV file, UTF-8 or Shift_JIS, with a heading row.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count only; write nothing.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON document on standard output, nothing else there.")
+    ] = False,
+) -> None:
+    """Import leads. Good rows go in, bad ones are listed; importing a file again changes nothing more.
+
+    Exit code 1 where a row was refused or the file could not be read to its end.
+    """
+    import sys
+
+    from leadloop.leads.csv_files import CsvFileError
+    from leadloop.leads.importing import import_leads
+
+    show_progress = sys.stderr.isatty() and not as_json
+    env = _open_environment()
+    try:
+        report = import_leads(
+            env, file, dry_run=dry_run, progress=_show_progress if show_progress else _quiet
+        )
+    except CsvFileError as error:
+        typer.echo(f"{file}: {error}", err=True)
+        raise typer.Exit(1) from None
+    finally:
+        env.database.close()
+    if as_json:
+        _print_json(report)
+    else:
+        _print_text(file, report)
+    if report.refused or not report.complete:
+        raise typer.Exit(1)
+
+
+def _open_environment() -> Environment:
+    """Return the environment that the settings name; exit with a hint where nothing is published."""
+    from sqlalchemy.exc import OperationalError, ProgrammingError
+
+    from leadloop.clock import RealClock
+    from leadloop.keys import Keys
+    from leadloop.settings import Settings
+    from leadloop.storage.database import Database
+    from leadloop.storage.environment import Environment
+    from leadloop.storage.publications import NotPublishedError, PublicationStore
+
+    settings = Settings()
+    database = Database(settings.database_address())
+    env = Environment(database, RealClock(), Keys(settings.secret_bytes()), PublicationStore(database))
+    try:
+        env.publications.current()
+    except (NotPublishedError, OperationalError, ProgrammingError):
+        database.close()
+        typer.echo("nothing is published in this database yet; start with `leadloop up`", err=True)
+        raise typer.Exit(1) from None
+    return env
+
+
+def _quiet(report: ImportReport) -> None:
+    """Show nothing."""
+
+
+def _show_progress(report: ImportReport) -> None:
+    typer.echo(f"\r{report.rows:,} rows", err=True, nl=False)
+
+
+def _print_json(report: ImportReport) -> None:
+    import json
+
+    typer.echo(json.dumps(asdict(report), ensure_ascii=False, indent=2))
+
+
+def _print_text(file: Path, report: ImportReport) -> None:
+    for found in report.problems[:_PROBLEMS_SHOWN]:
+        where = f"{file}:{found.line}" + (f" ({found.field})" if found.field else "")
+        typer.echo(f"{where}: {found.problem}")
+    if report.problem_count > _PROBLEMS_SHOWN:
+        typer.echo(f"… and {report.problem_count - _PROBLEMS_SHOWN:,} more problems; --json lists them")
+    if report.ignored_columns:
+        typer.echo(f"columns that no lead field is named like: {', '.join(report.ignored_columns)}")
+    would = "would be " if report.dry_run else ""
+    typer.echo(
+        f"{report.rows:,} rows ({'cp932' if report.encoding == 'cp932' else 'UTF-8'}): "
+        f"{report.created:,} leads {would}created, {report.updated:,} {would}updated, "
+        f"{report.unchanged:,} unchanged, {report.refused:,} rows refused"
+    )

@@ -1,0 +1,32 @@
+"""Connecting to Temporal, by Temporal's own configuration (`temporal.toml`, `TEMPORAL_*`)."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from temporalio.service import RPCError
+
+
+class ConnectionFailedError(Exception):
+    """The Temporal service cannot be reached; the text says where it was looked for."""
+
+
+async def connect(address: str | None = None) -> Client:
+    """Return a client of the named service, or of the configured one.
+
+    Raises `ConnectionFailedError` where it does not answer.
+    """
+    options: dict[str, Any] = {"target_host": address}
+    if address is None:
+        options = cast("dict[str, Any]", ClientConfig.load_client_connect_config())
+        options.setdefault("target_host", "localhost:7233")
+    try:
+        return await Client.connect(**options, data_converter=pydantic_data_converter)
+    except (RuntimeError, RPCError, OSError) as error:
+        raise ConnectionFailedError(
+            f"no Temporal service at {options['target_host']}: set TEMPORAL_ADDRESS, or run "
+            "`leadloop up`, which brings its own"
+        ) from error

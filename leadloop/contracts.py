@@ -1,0 +1,100 @@
+"""Names and wire shapes between workflows and activities.
+
+Only ids, numbers and codes travel through Temporal, never personal values. The shapes ignore
+unknown fields and have defaults, so that two builds of leadloop can work side by side.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+JOURNEY_WORKFLOW = "JourneyWorkflow"
+WAKE_SIGNAL = "wake"
+TAKE_TURN = "take_turn"
+SEND_MESSAGE = "send_message"
+
+TURN_GAP = "TurnGap"
+"""Error type, not retried: the workflow asked for a turn beyond head + 1."""
+
+
+class Wire(BaseModel):
+    """Base of all wire shapes: tolerant of unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class JourneyInput(Wire):
+    enrolment_id: str
+    generation: int
+    turn_no: int
+    """The turn to ask for first."""
+
+
+class Next(Wire):
+    """What a journey does after a turn. Stands on the enrolment; the workflow carries it out."""
+
+    kind: Literal["send", "wait", "end"]
+    message_id: str | None = None
+    task_queue: str | None = None
+    """Where the activity runs, with the limits below, in seconds."""
+    timeout_seconds: float = 900
+    heartbeat_seconds: float = 15
+    retry_first_seconds: float = 1
+    retry_most_seconds: float = 300
+    due_at: datetime | None = None
+    """Scenario instant of the timer; None waits for a wake only."""
+    outcome: str | None = None
+
+
+class TurnRequest(Wire):
+    enrolment_id: str
+    generation: int
+    turn_no: int
+    now: datetime
+    """`workflow.now()`: a real instant."""
+
+
+class TurnReply(Wire):
+    status: Literal["committed", "not_yet", "superseded"]
+    turn_no: int
+    """Head: the turn whose `next` is to be carried out."""
+    next: Next
+    wait_seconds: float | None = None
+    """Real seconds until `next.due_at`; None waits for a wake only."""
+
+
+class WakeSignal(Wire):
+    reason: str = ""
+
+
+class SendRequest(Wire):
+    message_id: str
+    generation: int
+
+
+class SendReply(Wire):
+    status: str
+    """A `MessageStatus`, or `superseded`."""
+
+
+class JourneyResult(Wire):
+    outcome: str
+    turn_no: int
+
+
+def journey_workflow_id(enrolment_id: str) -> str:
+    """Return the workflow id of a journey."""
+    return f"journey-{enrolment_id}"
+
+
+def journeys_queue(workspace: str) -> str:
+    """Return the task queue of journey workflows; it carries the workspace's name."""
+    return f"leadloop-{workspace}-journeys"
+
+
+def email_queue(workspace: str, provider: str) -> str:
+    """Return the task queue of one email provider's sender."""
+    return f"leadloop-{workspace}-email-{provider}"

@@ -1,0 +1,118 @@
+"""The claim: the last commit before a mail is handed over. Everything that forbids it is asked here.
+
+The checks see the lead as it is at this instant: its pending events are applied first, in the same
+transaction and under the same lock. A refusal that was accepted before is therefore never missed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from leadloop.delivery.limits import Hold, cap_hold, window_hold
+from leadloop.inbox.apply import Application
+from leadloop.leads.consent import may_mail
+from leadloop.storage.columns import new_id
+from leadloop.storage.database import lock_enrolment, lock_lead, lock_message
+from leadloop.storage.environment import Environment
+from leadloop.storage.tables import Enrolment, EnrolmentStatus, Lead, Message, MessageStatus, Setting
+
+SUPERSEDED = "superseded"
+ADDRESS_CHANGED = "address_changed"
+OPEN = (MessageStatus.NEW, MessageStatus.HELD)
+NOTICE = "notice"
+KILL_SWITCH = "kill_switch"
+
+_SALES_HOLD = timedelta(days=1)
+_PAUSE_HOLD = timedelta(hours=1)
+_KILL_SWITCH_HOLD = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What came of a claim. With a token the mail may be handed over, and only by its holder."""
+
+    status: str
+    """`sending`, another `MessageStatus`, `superseded`, or `address_changed`."""
+    token: str | None = None
+
+
+@dataclass(frozen=True)
+class LockedMessage:
+    """A message with its lead and enrolment, locked in the order lead, enrolment, message."""
+
+    lead: Lead
+    enrolment: Enrolment
+    message: Message
+
+
+def lock_for(session: Session, message_id: str, apply_in: Environment | None = None) -> LockedMessage:
+    """Lock a message's rows; with `apply_in`, the lead's pending events are applied in between.
+
+    Raises `RowMissingError`.
+    """
+    known = session.get(Message, message_id) or lock_message(session, message_id)
+    lead = lock_lead(session, known.lead_id)
+    if apply_in is not None:
+        Application(session, apply_in, lead, apply_in.clock.now()).apply_pending()
+    return LockedMessage(lead, lock_enrolment(session, known.enrolment_id), lock_message(session, message_id))
+
+
+def claim_message(session: Session, env: Environment, message_id: str, generation: int) -> Claim:
+    """Take the mail for this attempt, or say why not. The caller commits.
+
+    A refusal is written to the row: `skipped` or `held`, with its reason.
+    """
+    rows = lock_for(session, message_id, apply_in=env)
+    now = env.clock.now()
+    message = rows.message
+    if generation < rows.enrolment.generation:
+        return Claim(SUPERSEDED)
+    if message.status not in OPEN:
+        return Claim(message.status.value)
+    if message.kind != NOTICE and message.rendered_to != rows.lead.email and rows.lead.email:
+        return Claim(ADDRESS_CHANGED)
+    refusal = _skip_reason(session, env, rows, now) or _hold(session, env, rows, now)
+    if isinstance(refusal, str):
+        message.status, message.reason, message.hold_until = MessageStatus.SKIPPED, refusal, None
+    elif refusal is not None:
+        message.status, message.reason, message.hold_until = MessageStatus.HELD, refusal.reason, refusal.until
+    else:
+        message.status, message.reason, message.hold_until = MessageStatus.SENDING, None, None
+        message.claim_token, message.claim_generation = new_id(), generation
+        message.claimed_at = now
+        message.attempts += 1
+    session.add(message)
+    token = message.claim_token if message.status == MessageStatus.SENDING else None
+    return Claim(message.status.value, token)
+
+
+def _skip_reason(session: Session, env: Environment, rows: LockedMessage, now: datetime) -> str | None:
+    if rows.lead.erased_at is not None:
+        return "erased"
+    if rows.message.kind == NOTICE:
+        return None
+    workspace = env.publications.current(session).publication.workspace
+    verdict = may_mail(session, env, rows.lead, rows.message.topic or "", workspace, now)
+    if not verdict.allowed:
+        return verdict.reason or "no_consent"
+    return "journey_ended" if rows.enrolment.status == EnrolmentStatus.ENDED else None
+
+
+def _hold(session: Session, env: Environment, rows: LockedMessage, now: datetime) -> Hold | None:
+    switch = session.get(Setting, KILL_SWITCH)
+    if switch is not None and switch.value.get("on"):
+        return Hold(now + _KILL_SWITCH_HOLD, KILL_SWITCH)
+    if rows.message.kind == NOTICE:
+        return None
+    if rows.enrolment.status != EnrolmentStatus.RUNNING:
+        return Hold(now + _PAUSE_HOLD, "paused")
+    workspace = env.publications.current(session).publication.workspace
+    topic = workspace.topics[rows.message.topic or ""]
+    if rows.lead.in_sales and topic.caps != "exempt":
+        return Hold(now + _SALES_HOLD, "sales")
+    return cap_hold(session, rows.message, rows.lead, topic, workspace, now) or window_hold(
+        rows.lead, topic, workspace, now
+    )

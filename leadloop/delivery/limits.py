@@ -1,0 +1,95 @@
+"""When a mail may go: the send window and the caps on how many mails a lead gets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from leadloop.inbox.facts import lead_zone
+from leadloop.journey.calendar import add_span, next_open
+from leadloop.language.plan import Frequency, Span, Topic, Workspace
+from leadloop.storage.tables import Lead, Message, MessageStatus
+
+ALL = "all"
+COUNTED = (MessageStatus.SENT, MessageStatus.SENDING, MessageStatus.UNCERTAIN)
+"""What may have reached the lead counts."""
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A mail that has to wait: until when, and the code of what it waits for."""
+
+    until: datetime
+    reason: str
+
+
+def window_hold(lead: Lead, topic: Topic, workspace: Workspace, now: datetime) -> Hold | None:
+    """Return until when the send window is closed, None where it is open.
+
+    Raises `ValueError` for a calendar that never opens.
+    """
+    opens = _in_window(now, lead, topic, workspace)
+    return Hold(opens, "window") if opens > now else None
+
+
+def cap_hold(
+    session: Session, message: Message, lead: Lead, topic: Topic, workspace: Workspace, now: datetime
+) -> Hold | None:
+    """Return until when the caps are reached, moved into the send window; None where there is room."""
+    if topic.caps == "exempt":
+        return None
+    zone = lead_zone(lead, workspace)
+    frees: list[datetime] = []
+    for name, cap in workspace.limits.frequency.items():
+        if name in (ALL, message.topic):
+            topics = [message.topic or ""] if name != ALL else _counted_topics(workspace)
+            sent = _sent_since(session, message, lead, topics, _back(now, cap.per, zone))
+            if (free := _free_at(sent, cap, zone)) is not None and free > now:
+                frees.append(free)
+    if not frees:
+        return None
+    return Hold(_in_window(max(frees), lead, topic, workspace), "caps")
+
+
+def _in_window(at: datetime, lead: Lead, topic: Topic, workspace: Workspace) -> datetime:
+    window = workspace.limits.send_window
+    if window is None or topic.window == "always":
+        return at
+    zone = lead_zone(lead, workspace) if window.timezone == "lead" else ZoneInfo(workspace.timezone)
+    return next_open(workspace.calendars[window.calendar], at, zone)
+
+
+def _free_at(sent: Sequence[datetime], cap: Frequency, zone: ZoneInfo) -> datetime | None:
+    """Return when one more mail fits: when enough of those sent are a span old."""
+    if len(sent) < cap.count:
+        return None
+    return add_span(sent[-cap.count], cap.per, zone, None)
+
+
+def _sent_since(
+    session: Session, message: Message, lead: Lead, topics: Sequence[str], since: datetime
+) -> list[datetime]:
+    rows = session.exec(
+        select(Message).where(
+            Message.lead_id == lead.id,
+            Message.kind == "mail",
+            Message.id != message.id,
+            col(Message.status).in_(COUNTED),
+            col(Message.topic).in_(topics),
+            func.coalesce(col(Message.sent_at), col(Message.claimed_at)) > since,
+        )
+    ).all()
+    return sorted(at for row in rows if (at := row.sent_at or row.claimed_at) is not None)
+
+
+def _counted_topics(workspace: Workspace) -> list[str]:
+    return [name for name, topic in workspace.topics.items() if topic.caps != "exempt"]
+
+
+def _back(now: datetime, span: Span, zone: ZoneInfo) -> datetime:
+    return add_span(now, Span(amount=-span.amount, unit=span.unit), zone, None)

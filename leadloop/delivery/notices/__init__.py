@@ -1,0 +1,75 @@
+"""Mails to sales people: a hot lead, an escalation, a question, a task, a journey's end.
+
+Their templates are built in. They carry no tracking and no unsubscribe link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session
+
+from leadloop.language.plan import Publication
+from leadloop.storage.tables import Enrolment, Message, Offer, Task
+
+NOTICE_PREFIX = "notice:"
+NAMES = ("handoff", "escalation", "still_working", "task", "exit_notice")
+_LAYOUTS = "layouts/"
+
+
+@lru_cache(maxsize=1)
+def notice_templates() -> Mapping[str, str]:
+    """Return the built-in templates by path, as in `Publication.templates`."""
+    found: dict[str, str] = {}
+    for file in files(__package__).iterdir():
+        if file.name.startswith("default."):
+            found[_LAYOUTS + file.name] = file.read_text(encoding="utf-8")
+        elif file.name.endswith(".md"):
+            found[file.name] = file.read_text(encoding="utf-8")
+    return found
+
+
+def notice_context(
+    session: Session, publication: Publication, message: Message, enrolment: Enrolment, base_url: str
+) -> dict[str, Any]:
+    """Return what notices know beside the lead: `offer`, `task`, `journey` and the `link` to act."""
+    zone = ZoneInfo(publication.workspace.timezone)
+    name = message.template.removeprefix(NOTICE_PREFIX)
+    offer = session.get(Offer, message.reference) if message.reference and name != "task" else None
+    task = session.get(Task, message.reference) if message.reference and name == "task" else None
+    link = f"{base_url}/leads/{message.lead_id}"
+    if offer is not None:
+        link = f"{base_url}/sales/offers/{offer.id}"
+    if task is not None:
+        link = f"{base_url}/sales/tasks/{task.id}"
+    plan = publication.plans.get(enrolment.scenario)
+    return {
+        "link": link,
+        "offer": {
+            "queue": offer.queue if offer else None,
+            "assignee": offer.assignee if offer else None,
+            "accept_by": _local(offer.accept_by, zone) if offer else None,
+            "work_by": _local(offer.work_by, zone) if offer else None,
+            "reasons": [
+                {**reason, "last_at": str(reason.get("last_at", ""))} for reason in offer.reasons
+            ] if offer else [],
+        },
+        "task": {
+            "title": (task.title or task.type) if task else None,
+            "due_at": _local(task.due_at, zone) if task else None,
+        },
+        "journey": {
+            "scenario": enrolment.scenario,
+            "title": (plan.title if plan else "") or enrolment.scenario,
+            "outcome": enrolment.outcome,
+        },
+    }  # fmt: skip
+
+
+def _local(at: Any, zone: ZoneInfo) -> str | None:
+    """Return an instant as the reader's clock shows it."""
+    return None if at is None else at.astimezone(zone).strftime("%Y-%m-%d %H:%M")

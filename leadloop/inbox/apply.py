@@ -1,0 +1,206 @@
+"""Applying facts to one lead, within one transaction that holds the lead's lock.
+
+The applier, a turn and a claim all change a lead through here, so every change satisfies waits,
+moves bands and stages, ends journeys and starts new ones in the same way.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+from sqlmodel import Session, col, select
+
+from leadloop.conditions import FactValue
+from leadloop.inbox import entry, exits, waits
+from leadloop.inbox.facts import lead_facts, lead_zone
+from leadloop.language.plan import Publication
+from leadloop.leads import consent, fields
+from leadloop.sales.apply import apply_sales_event
+from leadloop.scoring import lifecycle
+from leadloop.scoring.reading import read_score
+from leadloop.scoring.rules import score_attributes, score_event
+from leadloop.storage.columns import new_id
+from leadloop.storage.environment import Environment
+from leadloop.storage.publications import StoredPublication
+from leadloop.storage.tables import Event, Lead, Message, MessageStatus
+
+MAX_DEPTH = 20
+"""How many derived events may follow from one another."""
+
+_BY_THE_PERSON = frozenset({"form", "tracking", "api"})
+_log = structlog.get_logger()
+
+
+class Application:
+    """One lead's pending facts and their consequences. The caller has locked the lead."""
+
+    def __init__(self, session: Session, env: Environment, lead: Lead, now: datetime) -> None:
+        self.session = session
+        self.env = env
+        self.lead = lead
+        self.now = now
+        self.stored: StoredPublication = env.publications.current(session)
+        self._queue: deque[Event] = deque()
+        self._facts: dict[str, FactValue] | None = None
+
+    @property
+    def publication(self) -> Publication:
+        return self.stored.publication
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return lead_zone(self.lead, self.publication.workspace)
+
+    @property
+    def facts(self) -> dict[str, FactValue]:
+        """The lead's facts as they are now; read again after each change."""
+        if self._facts is None:
+            self.session.flush()
+            self._facts = lead_facts(self.session, self.publication, self.lead, self.now)
+        return self._facts
+
+    def apply_pending(self) -> int:
+        """Apply the lead's unapplied events, oldest first; return how many."""
+        rows = self.session.exec(
+            select(Event)
+            .where(Event.subject_id == self.lead.id, col(Event.applied_at).is_(None))
+            .order_by(col(Event.received_at), col(Event.id))
+        ).all()
+        for event in rows:
+            self._apply_or_park(event)
+        return len(rows)
+
+    def emit(self, event_type: str, cause: Event | None, **properties: Any) -> None:
+        """Record a fact that follows from another; it is applied after the present one."""
+        depth = cause.depth + 1 if cause is not None else 0
+        if depth > MAX_DEPTH:
+            _log.warning("derived_events_too_deep", lead_id=self.lead.id, type=event_type)
+            return
+        event = Event(
+            id=new_id(),
+            subject_id=self.lead.id,
+            type=event_type,
+            properties={name: value for name, value in properties.items() if value is not None},
+            source="engine",
+            trust="verified",
+            occurred_at=self.now,
+            received_at=self.now,
+            causation_id=cause.id if cause is not None else None,
+            depth=depth,
+        )
+        self.session.add(event)
+        self._queue.append(event)
+
+    def settle(self, cause: Event | None = None) -> None:
+        """Follow a change of the lead to its end: bands, stages, conditions, derived events."""
+        self._consequences(cause, ())
+        self._drain()
+
+    def rescore(self, models: set[str], cause: Event | None) -> None:
+        """Read scores again, and record the band changes."""
+        for model in sorted(models):
+            change = read_score(self.session, self.publication.scoring, self.lead.id, model, self.now)
+            if change is not None:
+                self.emit("band_changed", cause, model=model, **{"from": change[0], "to": change[1]})
+        if models:
+            self._facts = None
+
+    def move_stage(self, to: str, cause: Event | None) -> None:
+        """Move the lead to a stage and record it."""
+        old, self.lead.stage = self.lead.stage, to
+        self.session.add(self.lead)
+        self._facts = None
+        self.emit("stage_changed", cause, **{"from": old, "to": to})
+
+    def changed(self) -> None:
+        """Say that the lead was changed by other means, so that facts are read again."""
+        self._facts = None
+
+    def _apply_or_park(self, event: Event) -> None:
+        try:
+            with self.session.begin_nested():
+                self._apply(event)
+                self._drain()
+                self.session.flush()
+        except Exception as error:
+            self._queue.clear()
+            self._facts = None
+            event.applied_at = self.now
+            event.parked = type(error).__name__
+            self.session.add(event)
+            self.session.flush()
+            _log.error("event_parked", event_id=event.id, type=event.type, error=type(error).__name__)
+
+    def _drain(self) -> None:
+        while self._queue:
+            self._apply(self._queue.popleft())
+
+    def _apply(self, event: Event) -> None:
+        lead = self.lead
+        lead.last_seq += 1
+        event.lead_id = lead.id
+        event.lead_seq = lead.last_seq
+        event.applied_at = self.now
+        self.session.add(event)
+        self.session.add(lead)
+        if event.source in _BY_THE_PERSON:
+            lead.last_active_at = max(lead.last_active_at or event.occurred_at, event.occurred_at)
+        if event.identity:
+            fields.write_identity(self.session, self.env, lead, event.identity, self.now)
+        consent.record_basis(self.session, lead, event, self.publication.workspace)
+        self._note_on_message(event)
+        self._facts = None
+        refused = apply_sales_event(self.session, self.env, lead, event, self.publication.workspace, self.now)
+        if refused is not None:
+            _log.info("event_without_effect", event_id=event.id, type=event.type, reason=refused)
+            return
+        self.session.flush()
+        models = score_event(self.session, self.publication.scoring, event, lead.id, self.facts, self.zone)
+        self.rescore(models, event)
+        self._consequences(event, (event,))
+
+    def _consequences(self, cause: Event | None, events: tuple[Event, ...]) -> None:
+        """Bring attributes, stage, journeys and waits in line with the lead as it is now."""
+        models = score_attributes(
+            self.session, self.publication.scoring, self.lead.id, self.facts, self.now,
+            cause.id if cause else None,
+        )  # fmt: skip
+        self.rescore(models, cause)
+        rules = self.publication.lifecycle
+        for event in events:
+            by_event = lifecycle.transition_by_event(rules, self.lead, event, self.facts)
+            if by_event is not None:
+                self.move_stage(by_event.to, event)
+        by_condition = lifecycle.transition_by_condition(rules, self.lead, self.facts, self.now)
+        if by_condition is not None:
+            self.move_stage(by_condition.to, cause)
+        exits.end_journeys(self, events)
+        waits.satisfy(self, events)
+        for event in events:
+            entry.enter_journeys(self, event)
+
+    def _note_on_message(self, event: Event) -> None:
+        """An open or a click also proves that an uncertain message arrived."""
+        if event.message_id is None or event.type not in ("email_opened", "email_clicked"):
+            return
+        message = self.session.get(Message, event.message_id)
+        if message is None:
+            return
+        if event.type == "email_opened":
+            message.opened_at = message.opened_at or event.occurred_at
+        else:
+            message.clicked_at = message.clicked_at or event.occurred_at
+        if message.status == MessageStatus.UNCERTAIN:
+            message.status = MessageStatus.SENT
+            message.sent_at = message.sent_at or message.claimed_at
+            message.reason = "proved by " + event.type
+        self.session.add(message)
+
+
+def apply_pending(session: Session, env: Environment, lead: Lead, now: datetime) -> int:
+    """Apply a locked lead's unapplied events; return how many."""
+    return Application(session, env, lead, now).apply_pending()

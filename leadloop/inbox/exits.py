@@ -1,0 +1,114 @@
+"""Immediate exits: goal, exit_when, a refusal, an erasure. In the transaction of the cause."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, select
+
+from leadloop.inbox.waits import disarm
+from leadloop.inbox.wakes import ask_wake
+from leadloop.language.plan import EventMatch, Matcher, Plan, StageMatch, WhenMatch
+from leadloop.sales.tasks import withdraw_tasks
+from leadloop.scoring.matching import is_true, matches
+from leadloop.storage.tables import Enrolment, EnrolmentStatus, Event, Message
+
+if TYPE_CHECKING:
+    from leadloop.inbox.apply import Application
+
+GOAL = "goal"
+EXITED = "exited"
+UNSUBSCRIBED = "unsubscribed"
+RESTARTED = "restarted"
+ERASED = "erased"
+
+
+def end_journeys(application: Application, events: Sequence[Event]) -> None:
+    """End the lead's open journeys that these events, or the lead as it is now, end."""
+    session = application.session
+    rows = session.exec(
+        select(Enrolment).where(
+            Enrolment.lead_id == application.lead.id, Enrolment.status != EnrolmentStatus.ENDED
+        )
+    ).all()
+    for enrolment in rows:
+        plan = application.env.publications.plan(enrolment.plan_digest, session)
+        ended = _why(application, enrolment, plan, events)
+        if ended is not None:
+            end_journey(application, enrolment, *ended)
+
+
+def end_journey(application: Application, enrolment: Enrolment, outcome: str, reason: str) -> None:
+    """End one journey now; its workflow learns it by a wake and takes the closing turn."""
+    session = application.session
+    enrolment.status = EnrolmentStatus.ENDED
+    enrolment.outcome = outcome
+    enrolment.end_reason = reason
+    enrolment.held_reason = None
+    enrolment.ended_at = application.now
+    enrolment.due_at = None
+    session.add(enrolment)
+    disarm(session, enrolment.id)
+    if outcome != UNSUBSCRIBED:
+        withdraw_tasks(session, application.lead, enrolment.id, application.now)
+    session.flush()
+    ask_wake(session, enrolment.id, application.now)
+
+
+def meets_now(matchers: Sequence[Matcher], application: Application) -> bool:
+    """Return whether a goal or exit condition is already met, so that the lead must not enter."""
+    for match in matchers:
+        if isinstance(match, StageMatch) and application.lead.stage in match.stages:
+            return True
+        if isinstance(match, WhenMatch) and is_true(match.when, application.facts):
+            return True
+    return False
+
+
+def _why(
+    application: Application, enrolment: Enrolment, plan: Plan, events: Sequence[Event]
+) -> tuple[str, str] | None:
+    for event in events:
+        refused = event.properties.get("topic") or "*"
+        if event.type == "unsubscribed" and refused in (plan.topic, "*"):
+            return UNSUBSCRIBED, f"refused {refused}"
+    if application.lead.erased_at is not None:
+        return ERASED, "erased"
+    if enrolment.shielded:
+        return None
+    for outcome, matchers in ((GOAL, plan.goal), (EXITED, plan.exit_when)):
+        for match in matchers:
+            if _is_met(application, enrolment, match, events):
+                return outcome, _describe(match)
+    return None
+
+
+def _is_met(application: Application, enrolment: Enrolment, match: Matcher, events: Sequence[Event]) -> bool:
+    if isinstance(match, WhenMatch):
+        return is_true(match.when, application.facts)
+    for event in events:
+        if event.id == enrolment.cause_event_id:
+            continue
+        if isinstance(match, EventMatch) and match.of and not _of(application, enrolment, match, event):
+            continue
+        if matches(match, event, application.facts):
+            return True
+    return False
+
+
+def _of(application: Application, enrolment: Enrolment, match: EventMatch, event: Event) -> bool:
+    if event.message_id is None:
+        return False
+    step = application.session.exec(
+        select(Message.step_id).where(
+            Message.id == event.message_id, col(Message.enrolment_id) == enrolment.id
+        )
+    ).first()
+    return step in match.of
+
+
+def _describe(match: Matcher) -> str:
+    if isinstance(match, StageMatch):
+        return "stage " + "/".join(match.stages)
+    return match.event if isinstance(match, EventMatch) else match.when.source

@@ -1,0 +1,164 @@
+"""The relay: turns rows of `wake` into workflow starts and signals. At least once; many may run.
+
+A journey's workflow is started or woken by the same call, signal-with-start, so the relay need
+not know whether it runs. Under a warped clock it also wakes journeys whose instant has come,
+because Temporal's timers have a floor near one real second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+from sqlmodel import col, delete, select
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.service import RPCError
+
+from leadloop.contracts import (
+    JOURNEY_WORKFLOW,
+    WAKE_SIGNAL,
+    JourneyInput,
+    WakeSignal,
+    journey_workflow_id,
+    journeys_queue,
+)
+from leadloop.storage.environment import Environment
+from leadloop.storage.tables import Enrolment, EnrolmentStatus, Wake
+
+WORKFLOW_TASK_TIMEOUT = timedelta(seconds=2)
+_BATCH = 200
+_AT_ONCE = 16
+_AGAIN_SECONDS = 5.0
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class _Call:
+    enrolment_id: str
+    scenario: str
+    generation: int
+    turn_no: int
+    token: str | None
+    restart: bool
+    finished: bool
+
+
+@dataclass
+class Relay:
+    """Sends wakes for one workspace."""
+
+    env: Environment
+    client: Client
+    workspace: str
+    _woken: dict[tuple[str, int], float] = field(default_factory=dict)
+
+    async def run_once(self) -> int:
+        """Send what is asked for now; return how many wakes were sent."""
+        calls = await asyncio.to_thread(self._collect)
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def send(call: _Call) -> bool:
+            async with gate:
+                return await self._send(call)
+
+        results = await asyncio.gather(*(send(call) for call in calls))
+        sent = [call for call, done in zip(calls, results, strict=True) if done]
+        if any(call.token for call in sent):
+            await asyncio.to_thread(self._forget, sent)
+        return len(sent)
+
+    def _collect(self) -> list[_Call]:
+        with self.env.database.read() as session:
+            wakes = session.exec(
+                select(Wake, Enrolment)
+                .join(Enrolment, col(Enrolment.id) == col(Wake.enrolment_id))
+                .order_by(col(Wake.asked_at))
+                .limit(_BATCH)
+            ).all()
+            calls = [_call(enrolment, wake) for wake, enrolment in wakes]
+            if self.env.clock.warped:
+                calls += self._due(
+                    session.exec(
+                        select(Enrolment)
+                        .where(
+                            Enrolment.status == EnrolmentStatus.RUNNING,
+                            col(Enrolment.due_at) <= self.env.clock.now(),
+                        )
+                        .order_by(col(Enrolment.due_at))
+                        .limit(_BATCH)
+                    ).all()
+                )
+        return calls
+
+    def _due(self, rows: Sequence[Enrolment]) -> list[_Call]:
+        """Leave out journeys woken a moment ago: their turn is being taken."""
+        present = time.monotonic()
+        calls = []
+        for row in rows:
+            key = (row.id, row.turn_no)
+            if present - self._woken.get(key, -_AGAIN_SECONDS) >= _AGAIN_SECONDS:
+                self._woken[key] = present
+                calls.append(_call(row, None))
+        if len(self._woken) > 50_000:
+            self._woken = {k: at for k, at in self._woken.items() if present - at < _AGAIN_SECONDS}
+        return calls
+
+    async def _send(self, call: _Call) -> bool:
+        if call.finished:
+            return True
+        try:
+            await self._start(call)
+        except RPCError as error:
+            _log.warning("wake_failed", enrolment_id=call.enrolment_id, status=error.status.name)
+            return False
+        return True
+
+    async def _start(self, call: _Call) -> None:
+        start = JourneyInput(
+            enrolment_id=call.enrolment_id, generation=call.generation, turn_no=call.turn_no + 1
+        )
+        policy = (
+            WorkflowIDConflictPolicy.TERMINATE_EXISTING
+            if call.restart
+            else WorkflowIDConflictPolicy.USE_EXISTING
+        )
+        await self.client.start_workflow(
+            JOURNEY_WORKFLOW,
+            start,
+            id=journey_workflow_id(call.enrolment_id),
+            task_queue=journeys_queue(self.workspace),
+            task_timeout=WORKFLOW_TASK_TIMEOUT,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_conflict_policy=policy,
+            start_signal=None if call.restart else WAKE_SIGNAL,
+            start_signal_args=() if call.restart else (WakeSignal(),),
+            static_summary=call.scenario,
+        )
+
+    def _forget(self, calls: Sequence[_Call]) -> None:
+        """Delete the wakes that were sent, unless they were asked for again meanwhile."""
+        with self.env.database.write() as session:
+            for call in calls:
+                if call.token is not None:
+                    session.exec(
+                        delete(Wake).where(
+                            col(Wake.enrolment_id) == call.enrolment_id, col(Wake.token) == call.token
+                        )
+                    )
+
+
+def _call(enrolment: Enrolment, wake: Wake | None) -> _Call:
+    return _Call(
+        enrolment.id,
+        enrolment.scenario,
+        enrolment.generation,
+        enrolment.turn_no,
+        wake.token if wake is not None else None,
+        wake.restart if wake is not None else False,
+        enrolment.status == EnrolmentStatus.ENDED and enrolment.next.get("kind") == "end",
+    )

@@ -1,0 +1,75 @@
+"""The loops beside the Temporal workers: applier, due rows, relay, sweeper. Many may run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from temporalio.client import Client
+
+from leadloop.inbox.applier import apply_once
+from leadloop.inbox.due import run_due
+from leadloop.inbox.relay import Relay
+from leadloop.inbox.sweeper import sweep
+from leadloop.storage.environment import Environment
+
+_POLL_SECONDS = 0.25
+_WARPED_POLL_SECONDS = 0.02
+_SWEEP_SECONDS = 15.0
+_PAUSE_AFTER_ERROR_SECONDS = 1.0
+_log = structlog.get_logger()
+
+
+async def run_services(env: Environment, client: Client, workspace: str, stop: asyncio.Event) -> None:
+    """Run all loops until `stop` is set. A loop that fails waits a little and goes on."""
+    poll = _WARPED_POLL_SECONDS if env.clock.warped else _POLL_SECONDS
+    relay = Relay(env, client, workspace)
+
+    async def apply() -> int:
+        return await asyncio.to_thread(apply_once, env)
+
+    async def due() -> int:
+        return await asyncio.to_thread(run_due, env)
+
+    async def sweep_once() -> int:
+        await asyncio.to_thread(sweep, env)
+        return 0
+
+    await asyncio.gather(
+        _loop("applier", apply, env, poll, stop),
+        _loop("due", due, env, poll, stop),
+        _loop("relay", relay.run_once, env, poll, stop),
+        _loop("sweeper", sweep_once, None, _SWEEP_SECONDS, stop),
+    )
+
+
+async def _loop(
+    name: str,
+    work: Callable[[], Awaitable[int]],
+    env: Environment | None,
+    poll: float,
+    stop: asyncio.Event,
+) -> None:
+    """Work while there is work; else wait for a write of this process, or for the poll."""
+    while not stop.is_set():
+        seen = env.database.changes if env is not None else 0
+        try:
+            worked = await work()
+        except Exception as error:
+            _log.error("service_failed", service=name, error=type(error).__name__)
+            await _wait(stop, _PAUSE_AFTER_ERROR_SECONDS)
+            continue
+        if worked:
+            continue
+        if env is None:
+            await _wait(stop, poll)
+        else:
+            await asyncio.to_thread(env.database.wait_for_change, seen, poll)
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return

@@ -1,0 +1,77 @@
+"""The sweeper: finds journeys that are overdue and not moving, and restarts their workflow.
+
+The stored turn is where they go on; a higher generation fences off whatever still runs.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import ColumnElement, exists
+from sqlmodel import col, or_, select
+
+from leadloop.inbox.wakes import ask_wake
+from leadloop.storage.database import lock_enrolment, lock_lead
+from leadloop.storage.environment import Environment
+from leadloop.storage.tables import Enrolment, EnrolmentStatus, Wake
+
+OVERDUE = timedelta(seconds=60)
+SEND_OVERDUE = timedelta(minutes=30)
+"""A send may take as long as a slow mail server; only later it counts as not moving."""
+
+_log = structlog.get_logger()
+
+
+def sweep(env: Environment, limit: int = 100) -> int:
+    """Ask for a restart of journeys that should have moved; return how many.
+
+    Does nothing under a warped clock, where the relay wakes due journeys itself.
+    """
+    if env.clock.warped:
+        return 0
+    restarted = 0
+    for enrolment_id, lead_id in _overdue(env, limit):
+        restarted += _restart(env, enrolment_id, lead_id)
+    if restarted:
+        _log.warning("journeys_restarted", count=restarted)
+    return restarted
+
+
+def _overdue(env: Environment, limit: int) -> list[tuple[str, str]]:
+    with env.database.read() as session:
+        rows = session.exec(
+            select(Enrolment.id, Enrolment.lead_id)
+            .where(_is_overdue(env), ~exists().where(col(Wake.enrolment_id) == col(Enrolment.id)))
+            .limit(limit)
+        ).all()
+    return [(enrolment_id, lead_id) for enrolment_id, lead_id in rows]
+
+
+def _is_overdue(env: Environment) -> ColumnElement[bool]:
+    now = env.clock.now()
+    running = col(Enrolment.status) == EnrolmentStatus.RUNNING
+    kind = col(Enrolment.next)["kind"].as_string()
+    return or_(
+        running & (col(Enrolment.due_at) <= now - OVERDUE),
+        running & (col(Enrolment.turn_no) == 0) & (col(Enrolment.moved_at) <= now - OVERDUE),
+        running & (kind == "send") & (col(Enrolment.moved_at) <= now - SEND_OVERDUE),
+        (col(Enrolment.status) == EnrolmentStatus.ENDED)
+        & (col(Enrolment.ended_at) <= now - OVERDUE)
+        & (kind != "end"),
+    )
+
+
+def _restart(env: Environment, enrolment_id: str, lead_id: str) -> bool:
+    with env.database.write() as session:
+        lock_lead(session, lead_id)
+        enrolment = lock_enrolment(session, enrolment_id)
+        still = session.exec(
+            select(Enrolment.id).where(Enrolment.id == enrolment_id, _is_overdue(env))
+        ).first()
+        if still is None:
+            return False
+        enrolment.generation += 1
+        session.add(enrolment)
+        ask_wake(session, enrolment_id, env.clock.now(), restart=True)
+        return True

@@ -1,0 +1,138 @@
+"""Armed waits: set by a turn, satisfied by the event that comes first.
+
+Arming and looking back are one transaction under the lead's lock, so no event falls between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter
+from sqlmodel import Session, col, delete, select
+
+from leadloop.conditions import Facts
+from leadloop.inbox.wakes import ask_wake
+from leadloop.journey.state import Arm
+from leadloop.language.plan import EventMatch, Matcher, StageMatch, WhenMatch
+from leadloop.scoring.matching import is_true, matches
+from leadloop.storage.tables import ArmedWait, Enrolment, EnrolmentStatus, Event, Message
+
+if TYPE_CHECKING:
+    from leadloop.inbox.apply import Application
+
+CONDITION = "condition"
+"""Stands for the event where a condition on the lead satisfied the wait."""
+
+_MATCHER: TypeAdapter[Matcher] = TypeAdapter(Matcher)
+
+
+def satisfy(application: Application, events: Sequence[Event]) -> None:
+    """Mark the waits that these events, or the lead as it is now, satisfy; wake their journeys.
+
+    Of the branches of one journey the first listed wins; once one is satisfied, the others no
+    longer count.
+    """
+    session = application.session
+    rows = session.exec(
+        select(ArmedWait, Enrolment)
+        .join(Enrolment, col(Enrolment.id) == col(ArmedWait.enrolment_id))
+        .where(
+            ArmedWait.lead_id == application.lead.id,
+            col(Enrolment.status).in_(
+                (EnrolmentStatus.RUNNING, EnrolmentStatus.PAUSED, EnrolmentStatus.HELD)
+            ),
+        )
+        .order_by(col(ArmedWait.enrolment_id), col(ArmedWait.branch))
+    ).all()
+    decided = {arm.enrolment_id for arm, _ in rows if arm.satisfied_by is not None}
+    for arm, enrolment in rows:
+        if arm.enrolment_id in decided:
+            continue
+        event = _satisfying(arm, events, application.facts)
+        if event is None:
+            continue
+        decided.add(arm.enrolment_id)
+        arm.satisfied_by = event if isinstance(event, str) else event.id
+        arm.satisfied_seq = application.lead.last_seq if isinstance(event, str) else event.lead_seq
+        session.add(arm)
+        ask_wake(session, enrolment.id, application.now)
+
+
+def arm_waits(
+    session: Session, enrolment: Enrolment, turn_no: int, arms: Sequence[Arm], facts: Facts
+) -> None:
+    """Replace the journey's armed waits by new ones and look back at what came since."""
+    disarm(session, enrolment.id)
+    decided = False
+    for index, arm in enumerate(arms):
+        event_type = _event_type(arm.match)
+        row = ArmedWait(
+            enrolment_id=enrolment.id,
+            turn_no=turn_no,
+            branch=index,
+            lead_id=enrolment.lead_id,
+            event_type=event_type,
+            match=arm.match.model_dump(mode="json"),
+            message_ids=_message_ids(session, arm.send_keys),
+            since_seq=max(arm.since_seq, enrolment.entered_seq),
+        )
+        if not decided and event_type is not None:
+            earlier = session.exec(
+                select(Event)
+                .where(
+                    Event.lead_id == row.lead_id,
+                    Event.type == event_type,
+                    col(Event.lead_seq) > row.since_seq,
+                )
+                .order_by(col(Event.lead_seq))
+            ).all()
+            found = next((event for event in earlier if _fits(row, arm.match, event, facts)), None)
+            if found is not None:
+                decided = True
+                row.satisfied_by = found.id
+                row.satisfied_seq = found.lead_seq
+        session.add(row)
+    session.flush()
+
+
+def disarm(session: Session, enrolment_id: str) -> None:
+    """Remove a journey's armed waits."""
+    session.exec(delete(ArmedWait).where(col(ArmedWait.enrolment_id) == enrolment_id))
+
+
+def satisfied(session: Session, enrolment_id: str) -> ArmedWait | None:
+    """Return the branch that was satisfied, if any."""
+    return session.exec(
+        select(ArmedWait).where(
+            ArmedWait.enrolment_id == enrolment_id, col(ArmedWait.satisfied_by).is_not(None)
+        )
+    ).first()
+
+
+def _satisfying(arm: ArmedWait, events: Sequence[Event], facts: Facts) -> Event | str | None:
+    match = _MATCHER.validate_python(arm.match)
+    if isinstance(match, WhenMatch):
+        return CONDITION if is_true(match.when, facts) else None
+    for event in events:
+        if (event.lead_seq or 0) > arm.since_seq and _fits(arm, match, event, facts):
+            return event
+    return None
+
+
+def _fits(arm: ArmedWait, match: Matcher, event: Event, facts: Facts) -> bool:
+    if isinstance(match, EventMatch) and match.of and event.message_id not in arm.message_ids:
+        return False
+    return matches(match, event, facts)
+
+
+def _event_type(match: Matcher) -> str | None:
+    if isinstance(match, EventMatch):
+        return match.event
+    return "stage_changed" if isinstance(match, StageMatch) else None
+
+
+def _message_ids(session: Session, send_keys: Sequence[str]) -> list[str]:
+    if not send_keys:
+        return []
+    return list(session.exec(select(Message.id).where(col(Message.send_key).in_(list(send_keys)))).all())

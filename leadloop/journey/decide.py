@@ -1,0 +1,87 @@
+"""`decide`: from a position, facts and a cause to the next stop. Pure.
+
+It reads no clock, no database and no network, and makes nothing at random: the engine, `try`,
+and tests run the same function. The loop knows no step type; `steps` has a handler for each.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from leadloop.journey.state import (
+    Again,
+    Cause,
+    Continued,
+    Decision,
+    JourneyFacts,
+    JourneyState,
+    Started,
+    Stop,
+    TellExit,
+)
+from leadloop.journey.steps import HANDLERS
+from leadloop.journey.walk import HoldError, Walk
+from leadloop.language.plan import COMPLETED, HandOffStep, Plan, Target
+
+MAX_STEPS = 100
+"""Steps walked in one turn, over all its parts. More is a loop the compiler missed: held."""
+
+
+def decide(
+    plan: Plan,
+    state: JourneyState,
+    facts: JourneyFacts,
+    cause: Cause,
+    now: datetime,
+    walked: int = 0,
+) -> Decision:
+    """Walk from `state` until a step needs the outside world, time, or fresh facts.
+
+    `walked` is the number of steps this turn has walked already. Never raises for a journey that
+    cannot go on: the decision is then `held`, with a reason a person can act on.
+    """
+    walk = Walk(plan, facts, now, state)
+    try:
+        stop = _walk(walk, cause, walked)
+    except HoldError as error:
+        walk.say("held", reason=str(error))
+        stop = Stop("held", reason=str(error))
+    steps = walked + sum(walk.state.visits.values()) - sum(state.visits.values())
+    shielded = isinstance(plan.steps[walk.state.step], HandOffStep) and stop.kind in ("wait", "send")
+    return Decision(walk.state, stop, tuple(walk.effects), tuple(walk.trace), steps, shielded)
+
+
+def _walk(walk: Walk, cause: Cause, walked: int) -> Stop:
+    pending = walk.take_pending()
+    result: Target | Again | Stop
+    if pending is not None:
+        result = pending
+    elif isinstance(cause, Started | Continued):
+        raise HoldError("the journey has no step to go on with")
+    else:
+        step = walk.plan.steps[walk.state.step]
+        result = HANDLERS[step.kind].resume(step, walk, cause)
+    while isinstance(result, Target):
+        if result.step is None:
+            return _end(walk, result)
+        walked += 1
+        if walked > MAX_STEPS:
+            raise HoldError(f"more than {MAX_STEPS} steps in one turn: a loop without a wait")
+        walk.arrive(result.step)
+        step = walk.plan.steps[result.step]
+        result = HANDLERS[step.kind].enter(step, walk)
+    if isinstance(result, Again):
+        walk.set_pending(result.target)
+        return Stop("again")
+    return result
+
+
+def _end(walk: Walk, target: Target) -> Stop:
+    outcome = target.exit or COMPLETED
+    if target.notify:
+        key = walk.key("exit")
+        walk.effects.append(TellExit(key, walk.state.step, walk.visit, target.notify, outcome))
+        walk.set_pending(Target(exit=outcome))  # the journey ends once the notice is handed over
+        return Stop("send", send_key=key)
+    walk.say("ended", outcome=outcome)
+    return Stop("end", outcome=outcome)

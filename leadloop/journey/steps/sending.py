@@ -1,0 +1,49 @@
+"""Asking for a message, shared by `send` and `stream`: held mails are asked for again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from leadloop.journey.calendar import add_span
+from leadloop.journey.state import AskMessage, Cause, DropMessage, MessageFinished, Stop, TimedOut
+from leadloop.journey.walk import HoldError, Walk
+from leadloop.language.plan import Span
+
+_HELD = "held"
+_SENDING = "sending"
+
+
+def ask(walk: Walk, template: str, topic: str, subject: str | None = None) -> Stop:
+    """Put the message of this visit in the outbox and stop until it is finished."""
+    key = walk.key()
+    walk.note_send(key)
+    walk.effects.append(AskMessage(key, walk.state.step, walk.visit, template, topic, subject))
+    asked_at = walk.state.data.get("asked_at") or walk.now.isoformat()
+    walk.set_phase(_SENDING, template=template, topic=topic, subject=subject, asked_at=asked_at)
+    return Stop("send", send_key=key)
+
+
+def finished(walk: Walk, cause: Cause, late: Span | None = None, skip_late: bool = False) -> str | Stop:
+    """Return the final status of the message, or a stop while it is held."""
+    data = walk.state.data
+    if isinstance(cause, TimedOut) and walk.state.phase == _HELD:
+        return ask(walk, data["template"], data["topic"], data["subject"])
+    if not isinstance(cause, MessageFinished):
+        raise HoldError(f"`{walk.state.step}` waits for its mail only")
+    if cause.status != _HELD or cause.hold_until is None:
+        walk.note_send_status(cause.status)
+        walk.say("send", status=cause.status, reason=cause.reason, template=data["template"])
+        return cause.status
+    if late is not None and skip_late and cause.hold_until > _latest(walk, late):
+        walk.effects.append(DropMessage(walk.key(), "late"))
+        walk.note_send_status("skipped")
+        walk.say("send", status="skipped", reason="late", template=data["template"])
+        return "skipped"
+    walk.say("send", status=_HELD, reason=cause.reason, until=cause.hold_until.isoformat())
+    walk.set_phase(_HELD)
+    return Stop("wait", due_at=cause.hold_until)
+
+
+def _latest(walk: Walk, late: Span) -> datetime:
+    asked_at = datetime.fromisoformat(walk.state.data["asked_at"])
+    return add_span(asked_at, late, walk.facts.zone, walk.facts.send_calendar)

@@ -1,0 +1,27 @@
+"""Keys for tokens and identity hashes, all derived from one secret of the workspace."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+
+class Keys:
+    """Purpose-separated keys: a token made for one purpose is never valid for another.
+
+    Each key is HMAC-SHA256(secret, purpose), the extract-and-expand idea of RFC 5869 in one step,
+    which is enough for 32-byte keys from a random secret.
+    """
+
+    def __init__(self, secret: bytes) -> None:
+        if len(secret) < 16:
+            raise ValueError("the secret needs at least 16 bytes")
+        self._secret = secret
+
+    def key(self, purpose: str) -> bytes:
+        """Return the 32-byte key for a purpose, for example `unsubscribe-token`."""
+        return hmac.new(self._secret, purpose.encode(), hashlib.sha256).digest()
+
+    def hash(self, purpose: str, value: str) -> str:
+        """Return a hex HMAC of a personal value, so that it can be compared but not read."""
+        return hmac.new(self.key(purpose), value.encode(), hashlib.sha256).hexdigest()

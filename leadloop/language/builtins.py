@@ -1,0 +1,77 @@
+"""Lead fields and events that every workspace has.
+
+One table for the whole product. Property types may be symbolic (`form`, `topic`, …): they become
+an enum of what the workspace declares, see `vocabulary`.
+"""
+
+from __future__ import annotations
+
+from leadloop.language.plan import FactType, FieldSpec, FieldType
+
+LEAD_FIELDS: dict[str, FieldSpec] = {
+    **{
+        name: FieldSpec(type="text")
+        for name in (
+            "email", "family_name", "given_name", "family_kana", "given_kana", "honorific", "company",
+            "department", "job_title", "phone", "mobile", "prefecture", "country", "timezone", "locale",
+            "source", "owner", "last_owner", "stage",
+        )
+    },
+    "in_sales": FieldSpec(type="bool"),
+    "created_at": FieldSpec(type="datetime"),
+    "last_active_at": FieldSpec(type="datetime"),
+}
+"""Built-in fields of a lead. `tags` is a list of texts and therefore not a field."""
+
+COMPANY_FACTS: dict[str, FactType] = {
+    "id": "text", "name": "text", "domain": "text", "owner": "text", "stage": "text", "open_deals": "int",
+}
+"""Facts below `lead.company`."""
+
+RUN_FACTS: dict[str, FactType] = {"entered_at": "instant", "cycle": "int"}
+"""Facts below `run`, beside `run.entry.<property>`."""
+
+FACT_TYPES: dict[FieldType, FactType] = {
+    "text": "text", "enum": "text", "int": "int", "bool": "bool", "date": "instant", "datetime": "instant",
+}
+"""Field type -> type in a condition."""
+
+SYMBOLIC = ("form", "topic", "model", "stage", "band", "lost_reason")
+"""Property types that stand for a declared list of names."""
+
+_DEAL = {
+    "deal": "text", "amount": "int", "reason": "lost_reason", "revisit_on": "date", "note": "text",
+}
+EVENTS: dict[str, dict[str, str]] = {
+    "lead_created": {},
+    "email_sent": {},
+    "email_delivered": {},
+    "email_opened": {},
+    "email_clicked": {"url": "text", "link": "text"},
+    "email_replied": {},
+    "email_bounced": {"kind": "text"},
+    "email_complained": {},
+    "unsubscribed": {"topic": "topic"},
+    "meeting_booked": {"starts_at": "datetime"},
+    "call_logged": {"outcome": "text", "note": "text"},
+    "handed_off": {"offer": "text", "queue": "text"},
+    "handoff_accepted": {"offer": "text"},
+    "handoff_rejected": {"offer": "text", "reason": "text"},
+    "handoff_working": {"offer": "text"},
+    "task_done": {"task": "text", "outcome": "text"},
+    "deal_opened": _DEAL,
+    "deal_won": _DEAL,
+    "deal_lost": _DEAL,
+    "band_changed": {"model": "model", "from": "band", "to": "band"},
+    "stage_changed": {"from": "stage", "to": "stage"},
+}
+"""Built-in events and their properties. `revisit_on` is a date; a month `2027-04` is legal too."""
+
+MESSAGE_EVENTS = frozenset(
+    {"email_sent", "email_delivered", "email_opened", "email_clicked", "email_replied", "email_bounced",
+     "email_complained", "unsubscribed"}
+)
+"""Events that belong to one message, so that `of:` can name its step."""
+
+LATER_EVENTS = frozenset({"score_crossed", "segment_entered", "segment_left", "record_changed"})
+"""Events of the language that this version does not record."""

@@ -1,0 +1,243 @@
+"""The pipeline: files -> nodes -> checked shapes -> publication, or diagnostics of all files.
+
+Reads only `scenarios/*.yaml` and `templates/` below a workspace folder; opens no network and no
+database, and never raises for what is in the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from leadloop.language.diagnostics import Diagnostic, Report, in_order
+from leadloop.language.lifecycle import read_lifecycle, read_stages
+from leadloop.language.nodes import Node
+from leadloop.language.plan import EventMatch, Lifecycle, Plan, Publication, Scoring, Stream, Workspace
+from leadloop.language.reading import decode, read
+from leadloop.language.scenario import Compiled, read_scenario
+from leadloop.language.scoring import model_names, read_bands, read_scoring
+from leadloop.language.sources import Place, Source
+from leadloop.language.streams import read_streams, stream_names
+from leadloop.language.template_store import LAYOUTS, SUFFIXES, TemplateStore, locale_of
+from leadloop.language.templates import check_templates, template_scope
+from leadloop.language.vocabulary import Vocabulary
+from leadloop.language.workspace import read_workspace
+
+WORKSPACE = "scenarios/workspace.yaml"
+SCORING = "scenarios/scoring.yaml"
+LIFECYCLE = "scenarios/lifecycle.yaml"
+STREAMS = "scenarios/streams.yaml"
+SHARED = (WORKSPACE, SCORING, LIFECYCLE, STREAMS)
+LATER_FILES = ("scenarios/segments.yaml",)
+
+
+class CompileError(Exception):
+    """A workspace with errors; `diagnostics` has them and the warnings."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
+        errors = [one for one in diagnostics if one.severity == "error"]
+        super().__init__(f"{len(errors)} errors in the workspace")
+        self.diagnostics = list(diagnostics)
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """What compiling gave: a publication, or None where there is any error."""
+
+    publication: Publication | None
+    diagnostics: list[Diagnostic]
+
+    @property
+    def errors(self) -> list[Diagnostic]:
+        """The problems that keep the workspace from being published."""
+        return [one for one in self.diagnostics if one.severity == "error"]
+
+    @property
+    def warnings(self) -> list[Diagnostic]:
+        """The problems that do not."""
+        return [one for one in self.diagnostics if one.severity == "warning"]
+
+    def require(self) -> Publication:
+        """Return the publication. Raises `CompileError` where there is none."""
+        if self.publication is None:
+            raise CompileError(self.diagnostics)
+        return self.publication
+
+
+def compile_workspace(folder: Path, only: Sequence[Path] | None = None) -> Compilation:
+    """Compile the workspace in `folder`, which holds `scenarios/` and `templates/`.
+
+    With `only`, scenarios of other files are left out; the shared files are always read. A folder
+    in `only` stands for everything in it.
+    """
+    return _Compiler(folder, only).run()
+
+
+@dataclass
+class _Parts:
+    """The shared files, compiled."""
+
+    vocabulary: Vocabulary
+    scoring: Scoring
+    lifecycle: Lifecycle
+    streams: dict[str, Stream]
+    templates: TemplateStore
+
+
+@dataclass
+class _Compiler:
+    folder: Path
+    only: Sequence[Path] | None
+    report: Report = field(default_factory=Report)
+    sources: dict[str, Source] = field(default_factory=dict)
+
+    def run(self) -> Compilation:
+        names = self.scenario_files()
+        roots = {name: root for name in (*SHARED, *names) if (root := self.root(name)) is not None}
+        scenarios: list[Compiled] = []
+        parts = None
+        if WORKSPACE in roots and not any(name in self.sources and name not in roots for name in SHARED):
+            parts = self.parts(roots)
+            for name in names:
+                if name in roots:
+                    compiled = read_scenario(self.report, roots[name], parts.vocabulary, parts.templates,
+                                             parts.scoring)
+                    scenarios += [compiled] if compiled is not None else []
+            self.across(scenarios)
+        diagnostics = in_order(self.report.diagnostics)
+        if parts is None or any(one.severity == "error" for one in diagnostics):
+            return Compilation(None, diagnostics)
+        plans = {one.name: one.plan for one in scenarios if one.plan is not None}
+        return Compilation(self.publication(parts, plans), diagnostics)
+
+    def scenario_files(self) -> list[str]:
+        """Return the scenario files to compile; report what would be ignored or does not exist."""
+        folder = self.folder / "scenarios"
+        names = []
+        for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
+            name = path.relative_to(self.folder).as_posix()
+            place = Place(Source(name, ""))
+            if path.is_dir() or path.name.startswith("."):
+                continue
+            if name in LATER_FILES:
+                self.report.add("SCN110", place, what="segments", fix="remove the file")
+            elif path.suffix == ".yaml" and path.parent == folder:
+                names += [name] if name not in SHARED else []
+            elif path.suffix in (".yaml", ".yml"):
+                why = "it is in a subfolder" if path.suffix == ".yaml" else "its name does not end in `.yaml`"
+                self.report.add("SCN017", place, why=why, fix="keep scenarios in `scenarios/NAME.yaml`")
+        return [name for name in names if self.is_wanted(name)]
+
+    def is_wanted(self, name: str) -> bool:
+        if self.only is None:
+            return True
+        path = (self.folder / name).resolve()
+        return any(path == one.resolve() or one.resolve() in path.parents for one in self.only)
+
+    def root(self, name: str) -> Node | None:
+        """Return the root node of a file. Only workspace.yaml must exist."""
+        path = self.folder / name
+        try:
+            data = path.read_bytes()
+        except OSError:
+            if name == WORKSPACE or path.exists():
+                self.report.add("SCN016", Place(Source(name, "")), what=f"`{name}`",
+                                fix="`leadloop new workspace NAME` writes a first one")
+            return None
+        self.sources[name] = Source(name, "")
+        source = decode(name, data, self.report)
+        if source is None:
+            return None
+        self.sources[name] = source
+        return read(source, self.report)
+
+    def parts(self, roots: dict[str, Node]) -> _Parts:
+        report = self.report
+        workspace = read_workspace(report, roots[WORKSPACE])
+        models = model_names(roots.get(SCORING))
+        bands = read_bands(report, roots.get(SCORING), models)
+        vocabulary = Vocabulary(
+            workspace=workspace,
+            models=models,
+            levels={name: one.levels for name, one in bands.items()},
+            stages=read_stages(report, roots[LIFECYCLE]) if LIFECYCLE in roots else Lifecycle().stages,
+            streams=stream_names(roots.get(STREAMS)),
+        )
+        vocabulary = _with_events(vocabulary, workspace)
+        templates = self.templates(workspace.locale)
+        check_templates(report, templates, template_scope(vocabulary))
+        scoring, lifecycle, streams = Scoring(bands=bands), Lifecycle(stages=vocabulary.stages), {}
+        if SCORING in roots:
+            scoring = read_scoring(report, roots[SCORING], vocabulary, bands)
+        if LIFECYCLE in roots:
+            lifecycle = read_lifecycle(report, roots[LIFECYCLE], vocabulary)
+        if STREAMS in roots:
+            streams = read_streams(report, roots[STREAMS], vocabulary, templates)
+        return _Parts(vocabulary, scoring, lifecycle, streams, templates)
+
+    def templates(self, locale: str) -> TemplateStore:
+        """Read every template file; report those whose name nothing can refer to."""
+        store = TemplateStore(locale)
+        folder = self.folder / "templates"
+        for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
+            if path.is_dir() or path.name.startswith(".") or not path.name.endswith(SUFFIXES):
+                continue
+            name = path.relative_to(folder).as_posix()
+            shown = f"templates/{name}"
+            if not name.startswith(LAYOUTS) and locale_of(name) is None:
+                self.report.add("SCN017", Place(Source(shown, "")), why="its name has no language",
+                                fix=f"name it `{name.partition('.')[0]}.{locale}.md`")
+                continue
+            try:
+                source = decode(shown, path.read_bytes(), self.report)
+            except OSError:
+                self.report.add("SCN016", Place(Source(shown, "")), what=f"`{shown}`", fix="")
+                continue
+            if source is not None:
+                store.files[name] = source
+        return store
+
+    def across(self, scenarios: list[Compiled]) -> None:
+        """Check what no file shows alone: names used twice, one loss recycled twice."""
+        for at, one in enumerate(scenarios):
+            for other in scenarios[:at]:
+                if one.name and one.name == other.name:
+                    self.report.add("SCN407", one.place, name=one.name, path=other.place.source.path)
+                elif one.recycles and other.recycles:
+                    self.same_loss(one, other)
+
+    def same_loss(self, one: Compiled, other: Compiled) -> None:
+        for entry, place in one.entries:
+            for other_entry, _ in other.entries:
+                first, second = entry.match, other_entry.match
+                if isinstance(first, EventMatch) and isinstance(second, EventMatch) \
+                        and first.event == second.event == "deal_lost" and not _disjoint(first, second):
+                    self.report.add("SCN408", place, other=other.name)
+
+    def publication(self, parts: _Parts, plans: dict[str, Plan]) -> Publication:
+        return Publication(
+            workspace=parts.vocabulary.workspace,
+            scoring=parts.scoring,
+            lifecycle=parts.lifecycle,
+            streams=parts.streams,
+            plans=plans,
+            templates={name: source.text for name, source in parts.templates.files.items()},
+            sources={name: source.text for name, source in self.sources.items()},
+        )
+
+
+def _with_events(vocabulary: Vocabulary, workspace: Workspace) -> Vocabulary:
+    events = vocabulary.resolve_events(workspace.events)
+    return Vocabulary(
+        workspace=workspace.model_copy(update={"events": events}),
+        models=vocabulary.models, levels=vocabulary.levels, stages=vocabulary.stages,
+        streams=vocabulary.streams,
+    )
+
+
+def _disjoint(first: EventMatch, second: EventMatch) -> bool:
+    """Return whether no event can match both, judged by the values of their properties."""
+    values = {one.name: set(one.values) for one in first.properties if one.values}
+    return any(one.name in values and one.values and not values[one.name] & set(one.values)
+               for one in second.properties)

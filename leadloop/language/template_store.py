@@ -1,0 +1,62 @@
+"""The template files of a workspace: which exist, and which a step or stream names."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from leadloop.language.fields import Fields
+from leadloop.language.sources import Source
+from leadloop.language.suggest import nearest
+
+SUFFIXES = (".md", ".html.j2")
+LAYOUTS = "layouts/"
+_LOCALE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]+)*")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(?:/[A-Za-z0-9_][A-Za-z0-9_-]*)*")
+
+
+@dataclass
+class TemplateStore:
+    """Template files by their path below `templates/`, and the workspace's locale."""
+
+    locale: str
+    files: dict[str, Source] = field(default_factory=dict)
+
+    def names(self) -> list[str]:
+        """Return the names of templates that exist in the workspace's locale, layouts aside."""
+        ends = [f".{self.locale}{suffix}" for suffix in SUFFIXES]
+        return sorted({
+            path.removesuffix(end) for path in self.files for end in ends
+            if path.endswith(end) and not path.startswith(LAYOUTS)
+        })
+
+    def has_layout(self, name: str, locale: str) -> bool:
+        """Return whether a layout exists in a locale, or for all locales."""
+        return any(f"{LAYOUTS}{name}{part}.html.j2" in self.files for part in (f".{locale}", ""))
+
+    def read_name(self, fields: Fields, example: str | None = "template: tips/1") -> str | None:
+        """Return the setting `template`, a template that exists."""
+        node = fields.take("template", example)
+        name = None if node is None else fields.text("template")
+        if node is None or name is None:
+            return None
+        if _NAME.fullmatch(name) is None:
+            fields.report.add("SCN109", node.place, name=name, what="a template",
+                              fix="write the path below `templates/` without language and ending: `tips/1`")
+            return None
+        names = self.names()
+        if name not in names:
+            near = nearest(name, names)
+            fix = f"did you mean `{near}`?" if near else f"write `templates/{name}.{self.locale}.md`"
+            fields.report.add("SCN451", node.place, name=name, locale=self.locale, fix=fix)
+            return None
+        return name
+
+
+def locale_of(path: str) -> str | None:
+    """Return the language of a template file: `ja` of `tips/1.ja.md`; None when it has none."""
+    for suffix in SUFFIXES:
+        if path.endswith(suffix):
+            stem, dot, locale = path.removesuffix(suffix).rpartition("/")[2].rpartition(".")
+            return locale if dot and stem and _LOCALE.fullmatch(locale) else None
+    return None

@@ -1,0 +1,1 @@
+"""Leads: cleansing, identity, companies, consent, import."""

@@ -1,0 +1,43 @@
+"""Which company a person belongs to: by the name they wrote, else by the domain of their address."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from leadloop.leads.addresses import company_domain
+from leadloop.leads.names import company_key
+from leadloop.storage.tables import Company, Lead
+
+
+def attach_company(session: Session, lead: Lead, now: datetime) -> bool:
+    """Attach the lead to its company and return whether that changed.
+
+    A company of the same name comes first, then one with the domain of the lead's address (never a
+    free-mail domain). A name that nobody wrote before makes a new company; a domain alone doesn't.
+    A name that fits the present company only by its domain moves nobody.
+    """
+    key = company_key(lead.company_name) if lead.company_name else ""
+    domain = company_domain(lead.email)
+    company = _find(session, key, domain)
+    if company is None and key:
+        company = Company(name=lead.company_name or "", name_key=key, domain=domain, created_at=now)
+        session.add(company)
+        session.flush()
+    if company is None or company.id == lead.company_id:
+        return False
+    if company.domain is None and company.name_key == key:
+        company.domain = domain
+    lead.company_id = company.id
+    return True
+
+
+def _find(session: Session, key: str, domain: str | None) -> Company | None:
+    for column, value in ((Company.name_key, key), (Company.domain, domain)):
+        if value:
+            query = select(Company).where(column == value).order_by(col(Company.created_at), col(Company.id))
+            found = session.exec(query).first()
+            if found is not None:
+                return found
+    return None

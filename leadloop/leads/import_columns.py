@@ -1,0 +1,94 @@
+"""Which column of an imported file means which lead field, in English and Japanese."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from leadloop.language.plan import Workspace
+from leadloop.leads.csv_files import CsvFileError
+from leadloop.leads.fields import READERS
+from leadloop.leads.names import clean_text
+
+FULL_NAME = "full_name"
+FULL_KANA = "full_kana"
+CONSENT = "consent"
+
+_HEADINGS: Mapping[str, Sequence[str]] = {
+    "email": ("メールアドレス", "メール", "Eメール", "e-mail", "mail", "email address", "mail address"),
+    "family_name": ("姓", "氏", "苗字", "名字", "last name", "surname", "lastname"),
+    "given_name": ("名", "first name", "firstname"),
+    "family_kana": ("姓カナ", "姓(カナ)", "姓かな", "セイ", "姓フリガナ", "姓(フリガナ)", "last name kana"),
+    "given_kana": ("名カナ", "名(カナ)", "名かな", "メイ", "名フリガナ", "名(フリガナ)", "first name kana"),
+    FULL_NAME: ("氏名", "名前", "お名前", "担当者名", "担当者", "name", "full name", "contact name"),
+    FULL_KANA: ("フリガナ", "ふりがな", "氏名カナ", "氏名(カナ)", "お名前(カナ)"),
+    "honorific": ("敬称", "title", "salutation"),
+    "company": ("会社名", "会社", "企業名", "法人名", "勤務先", "company name", "organization"),
+    "department": ("部署", "部署名", "所属", "所属部署", "division"),
+    "job_title": ("役職", "役職名", "肩書", "肩書き", "position", "role"),
+    "phone": ("電話番号", "電話", "TEL", "固定電話", "phone number", "telephone"),
+    "mobile": ("携帯電話", "携帯", "携帯番号", "携帯電話番号", "mobile phone", "cell phone"),
+    "prefecture": ("都道府県", "都道府県名", "state", "province"),
+    "country": ("国", "国名", "country code"),
+    "timezone": ("タイムゾーン", "time zone"),
+    "locale": ("言語", "language"),
+    "source": ("流入元", "獲得元", "リードソース", "lead source"),
+    CONSENT: ("同意", "メール同意", "配信同意", "配信許可", "メール配信", "メルマガ", "許諾", "opt-in"),
+    "industry": ("業種", "業界"),
+    "employees": ("従業員数", "社員数", "従業員", "number of employees"),
+    "budget_confirmed": ("予算確認", "予算確保"),
+    "purchase_timing": ("導入時期", "導入予定", "購入時期"),
+}  # fmt: skip
+"""Field -> headings beside its own name. A workspace's field counts only where it is declared."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Field -> position in the row, and the headings that nothing was made of."""
+
+    positions: Mapping[str, int]
+    ignored: tuple[str, ...]
+    width: int
+
+
+def map_columns(header: Sequence[str], workspace: Workspace) -> Columns:
+    """Find the fields in a header. Raises `CsvFileError` without a mail column or with two of a kind."""
+    known = _known_headings(workspace)
+    positions: dict[str, int] = {}
+    ignored = []
+    for position, heading in enumerate(header):
+        field = known.get(_heading_key(heading))
+        if field is None:
+            if clean_text(heading):
+                ignored.append(clean_text(heading))
+            continue
+        if field in positions:
+            first = clean_text(header[positions[field]])
+            raise CsvFileError(
+                f"the columns `{first}` and `{clean_text(heading)}` both mean `{field}`; remove one", 1
+            )
+        positions[field] = position
+    if "email" not in positions:
+        seen = ", ".join(clean_text(heading) for heading in header[:8])
+        raise CsvFileError(f"no column is headed `email` or `メールアドレス`; found: {seen}", 1)
+    return Columns(positions, tuple(ignored), len(header))
+
+
+def _known_headings(workspace: Workspace) -> dict[str, str]:
+    fields = {*READERS, FULL_NAME, FULL_KANA, CONSENT, *workspace.lead_fields}
+    known: dict[str, str] = {}
+    for field in fields:
+        for heading in _names(field):
+            known.setdefault(_heading_key(heading), field)
+    for field in workspace.lead_fields:  # the workspace's own names win
+        known[_heading_key(field)] = field
+    return known
+
+
+def _names(field: str) -> Iterable[str]:
+    return (field, *_HEADINGS.get(field, ()))
+
+
+def _heading_key(heading: str) -> str:
+    key = clean_text(heading).casefold()
+    return "".join(letter for letter in key if letter not in " _-*:※")

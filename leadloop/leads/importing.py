@@ -1,0 +1,219 @@
+"""Importing leads from a CSV file: good rows go in, bad ones are listed with line and reason.
+
+A new lead comes in as the event `lead_created`, through the inbox like every fact from outside. A
+known one (same mail address) is updated. Importing a file again changes nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session
+
+from leadloop.inbox.apply import Application
+from leadloop.inbox.ingest import IncomingEvent, ingest
+from leadloop.language.plan import Workspace
+from leadloop.leads.consent import record_undated_opt_in
+from leadloop.leads.csv_files import CsvFile, CsvFileError, CsvRow, open_csv, read_rows
+from leadloop.leads.fields import read_identity, write_identity
+from leadloop.leads.identity import find_lead
+from leadloop.leads.import_columns import CONSENT, FULL_KANA, FULL_NAME, Columns, map_columns
+from leadloop.leads.names import clean_text, split_full_name
+from leadloop.storage.database import lock_lead
+from leadloop.storage.environment import Environment
+from leadloop.storage.tables import Lead
+
+BATCH_ROWS = 500
+"""Rows in one transaction."""
+
+PROBLEMS_KEPT = 1000
+
+
+@dataclass(frozen=True)
+class ImportProblem:
+    """What was wrong on a line. The cells themselves are not repeated."""
+
+    line: int
+    field: str | None
+    problem: str
+
+
+@dataclass
+class ImportReport:
+    """What became of a file. `rows` = `created` + `updated` + `unchanged` + `refused`."""
+
+    encoding: str
+    ignored_columns: tuple[str, ...] = ()
+    rows: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    problem_count: int = 0
+    problems: list[ImportProblem] = field(default_factory=list)
+    """The first 1,000. A problem with one cell leaves out that cell, one with the address the row."""
+    complete: bool = True
+    """False where the file broke off and its rest was not read."""
+    dry_run: bool = False
+
+    def add_problem(self, line: int, name: str | None, problem: str) -> None:
+        self.problem_count += 1
+        if len(self.problems) < PROBLEMS_KEPT:
+            self.problems.append(ImportProblem(line, name, problem))
+
+
+@dataclass(frozen=True)
+class _ReadRow:
+    line: int
+    email: str
+    identity: dict[str, Any]
+
+
+def import_leads(
+    env: Environment,
+    path: Path,
+    *,
+    dry_run: bool = False,
+    progress: Callable[[ImportReport], None] = lambda report: None,
+) -> ImportReport:
+    """Import a file in transactions of 500 rows; `progress` is called after each.
+
+    Raises `CsvFileError` for a file that is no CSV or lacks a column for the address, before anything
+    is written. A file that breaks off in the middle keeps the rows before and lists the break.
+    """
+    file = open_csv(path)
+    workspace = env.publications.current().publication.workspace
+    columns = map_columns(file.header, workspace)
+    report = ImportReport(file.encoding, columns.ignored, dry_run=dry_run)
+    rows = _good_rows(file, columns, workspace, report)
+    seen: set[str] = set()
+    while batch := list(islice(rows, BATCH_ROWS)):
+        if dry_run:
+            with env.database.read() as session:
+                for row in batch:
+                    _count_dry(session, env, row, report, seen)
+        else:
+            with env.database.write() as session:
+                for row in batch:
+                    _import_row(session, env, file, row, workspace, report)
+        progress(report)
+    return report
+
+
+def _good_rows(
+    file: CsvFile, columns: Columns, workspace: Workspace, report: ImportReport
+) -> Iterator[_ReadRow]:
+    rows = read_rows(file)
+    while True:
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except CsvFileError as error:
+            report.complete = False
+            report.add_problem(error.line or 0, None, f"{error.message}; the rest of the file was not read")
+            return
+        report.rows += 1
+        read = _read_row(row, columns, workspace, report)
+        if read is None:
+            report.refused += 1
+        else:
+            yield read
+
+
+def _read_row(row: CsvRow, columns: Columns, workspace: Workspace, report: ImportReport) -> _ReadRow | None:
+    if len(row.cells) > columns.width:
+        report.add_problem(row.line, None, f"the row has {len(row.cells)} cells, the header {columns.width}")
+        return None
+    if any("\x00" in cell for cell in row.cells):
+        report.add_problem(row.line, None, "the row contains a NUL character")
+        return None
+    cells = {
+        name: row.cells[position]
+        for name, position in columns.positions.items()
+        if position < len(row.cells) and clean_text(row.cells[position])
+    }
+    _split_names(cells)
+    consent = cells.pop(CONSENT, None)
+    read = read_identity(cells, workspace)
+    for name, problem in read.problems.items():
+        report.add_problem(row.line, name, problem)
+    email = read.values.pop("email", None)
+    if email is None:
+        if "email" not in read.problems:
+            report.add_problem(row.line, "email", "the mail address is empty")
+        return None
+    identity = dict(read.values)
+    if consent is not None:
+        identity[CONSENT] = clean_text(consent)
+    return _ReadRow(row.line, email, identity)
+
+
+def _split_names(cells: dict[str, str]) -> None:
+    """Put a whole name into the parts that have no column or cell of their own."""
+    for whole, family, given in (
+        (FULL_NAME, "family_name", "given_name"),
+        (FULL_KANA, "family_kana", "given_kana"),
+    ):
+        text = cells.pop(whole, None)
+        if text and family not in cells and given not in cells:
+            cells[family], cells[given] = split_full_name(text)
+
+
+def _import_row(
+    session: Session,
+    env: Environment,
+    file: CsvFile,
+    row: _ReadRow,
+    workspace: Workspace,
+    report: ImportReport,
+) -> None:
+    known = find_lead(session, env, row.email)
+    if known is not None:
+        changed = _update_lead(session, env, known, row, workspace)
+        report.updated += changed
+        report.unchanged += not changed
+        return
+    event = IncomingEvent(
+        type="lead_created",
+        email=row.email,
+        identity=row.identity,
+        external_id=f"{file.digest[:32]}:{row.line}",
+        source="import",
+        trust="verified",
+    )
+    (result,) = ingest(session, env, [event])
+    if result.status == "accepted":
+        report.created += 1
+    else:  # the key of an earlier import of this line outlives its lead
+        report.refused += 1
+        report.add_problem(row.line, None, result.problem or "imported before, and the lead erased since")
+
+
+def _update_lead(
+    session: Session, env: Environment, known: Lead, row: _ReadRow, workspace: Workspace
+) -> bool:
+    now = env.clock.now()
+    application = Application(session, env, lock_lead(session, known.id), now)
+    application.apply_pending()
+    lead = application.lead
+    changed = bool(write_identity(session, env, lead, row.identity, now))
+    changed |= record_undated_opt_in(session, lead.id, row.identity.get(CONSENT), workspace, now)
+    if changed:
+        application.changed()
+        application.settle()
+    return changed
+
+
+def _count_dry(
+    session: Session, env: Environment, row: _ReadRow, report: ImportReport, seen: set[str]
+) -> None:
+    if find_lead(session, env, row.email) is not None or row.email.lower() in seen:
+        report.updated += 1
+    else:
+        report.created += 1
+    seen.add(row.email.lower())

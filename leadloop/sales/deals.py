@@ -1,0 +1,148 @@
+"""Deals: opened, won, lost, lost again. Callers hold the lock on the lead."""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from datetime import date, datetime
+
+from sqlalchemy import func, or_
+from sqlmodel import Session, col, select
+
+from leadloop.sales.offers import close_offers, open_offers
+from leadloop.storage.columns import new_id
+from leadloop.storage.tables import Deal, DealStatus, Event, Lead, Offer, OfferStatus
+
+_MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+class RevisitError(ValueError):
+    """Text that names neither a month (2027-04) nor a day (2027-04-05)."""
+
+
+def revisit_date(text: str) -> date:
+    """Return the day a revisit text names; a month means its first day.
+
+    The calendar moves it to a business day when the journey waits for it. Raises `RevisitError`.
+    """
+    month = _MONTH.fullmatch(text)
+    try:
+        if month:
+            return date(int(month[1]), int(month[2]), 1)
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise RevisitError("write a month (2027-04) or a day (2027-04-05)")
+
+
+def last_day(text: str) -> date:
+    """Return the last day a revisit text can mean: the end of the month, or the day itself."""
+    day = revisit_date(text)
+    return day.replace(day=monthrange(day.year, day.month)[1]) if _MONTH.fullmatch(text) else day
+
+
+def open_deals(session: Session, lead: Lead) -> int:
+    """Count the open deals of the lead's company, or of the lead alone when it has none."""
+    own = col(Deal.lead_id) == lead.id
+    whose = or_(own, col(Deal.company_id) == lead.company_id) if lead.company_id else own
+    return session.exec(select(func.count()).where(Deal.status == DealStatus.OPEN, whose)).one()
+
+
+def current_deal_id(session: Session, lead: Lead) -> str:
+    """Return the id under which the lead's present deal is won or lost.
+
+    The newest open deal; without one the open offer's id, so that the same answer given twice is
+    one deal; without an offer a new id.
+    """
+    newest = session.exec(
+        select(Deal.id)
+        .where(Deal.lead_id == lead.id, Deal.status == DealStatus.OPEN)
+        .order_by(col(Deal.opened_at).desc(), col(Deal.id).desc())
+    ).first()
+    waiting = open_offers(session, lead)
+    return newest or (waiting[-1].id if waiting else new_id())
+
+
+def deal_refusal(deal: Deal | None, event_type: str, lead: Lead) -> str | None:
+    """Return why an event does not fit the deal's status, or None if it does.
+
+    A lost deal can be opened again and can be won; a won one stays won.
+    """
+    if deal is None:
+        return None
+    if deal.lead_id != lead.id:
+        return "deal_of_another_lead"
+    closed = {
+        "deal_opened": (DealStatus.OPEN, DealStatus.WON),
+        "deal_won": (DealStatus.WON,),
+        "deal_lost": (DealStatus.LOST, DealStatus.WON),
+    }[event_type]
+    return f"already_{deal.status.value}" if deal.status in closed else None
+
+
+def apply_deal_event(session: Session, lead: Lead, event: Event, now: datetime) -> str | None:
+    """Apply `deal_opened`, `deal_won` or `deal_lost`; a short reason if it changed nothing."""
+    deal_id = str(event.properties.get("deal") or "")
+    if not deal_id:
+        return "no_deal_named"
+    deal = session.get(Deal, deal_id)
+    no = deal_refusal(deal, event.type, lead)
+    if no is not None:
+        return no
+    deal = deal or _new_deal(session, lead, event, deal_id, now)
+    amount = event.properties.get("amount")
+    if isinstance(amount, int):
+        deal.amount = amount
+    if event.type == "deal_opened":
+        deal.status = DealStatus.OPEN
+        deal.closed_at = deal.reason = deal.revisit_on = None
+    elif event.type == "deal_won":
+        _close(session, lead, deal, DealStatus.WON, now)
+        close_offers(session, lead, OfferStatus.WON, "deal_won", now)
+    else:
+        _lose(session, lead, deal, event, now)
+    session.add(deal)
+    session.flush()
+    return None
+
+
+def _lose(session: Session, lead: Lead, deal: Deal, event: Event, now: datetime) -> None:
+    owner = deal.owner or lead.owner
+    _close(session, lead, deal, DealStatus.LOST, now)
+    deal.losses += 1
+    deal.reason = event.properties.get("reason")
+    deal.note = event.properties.get("note")
+    revisit_on = event.properties.get("revisit_on")
+    deal.revisit_on = revisit_date(revisit_on) if isinstance(revisit_on, str) else None
+    close_offers(session, lead, OfferStatus.LOST, deal.reason or "deal_lost", now)
+    lead.last_owner = owner or lead.last_owner
+    lead.owner = None
+
+
+def _close(session: Session, lead: Lead, deal: Deal, status: DealStatus, now: datetime) -> None:
+    deal.status = status
+    deal.closed_at = now
+    lead.in_sales = False
+    session.add(lead)
+
+
+def _new_deal(session: Session, lead: Lead, event: Event, deal_id: str, now: datetime) -> Deal:
+    offer = _offer_of(session, lead, event)
+    return Deal(
+        id=deal_id,
+        lead_id=lead.id,
+        company_id=lead.company_id,
+        offer_id=offer.id if offer else None,
+        owner=offer.assignee if offer else lead.owner,
+        opened_at=now,
+    )
+
+
+def _offer_of(session: Session, lead: Lead, event: Event) -> Offer | None:
+    named = session.get(Offer, str(event.properties.get("offer") or ""))
+    if named is not None and named.lead_id == lead.id:
+        return named
+    waiting = open_offers(session, lead)
+    return waiting[-1] if waiting else None

@@ -1,0 +1,50 @@
+"""Column types shared by all tables, and the id maker."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import uuid_utils
+from sqlalchemy import JSON, DateTime, Dialect
+from sqlalchemy import Enum as SqlEnum
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+JSON_TYPE = JSON().with_variant(JSONB(), "postgresql")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant. UTC in the database, timezone-aware in Python; a naive value is refused."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(DateTime(timezone=dialect.name == "postgresql"))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs a time zone")
+        utc = value.astimezone(UTC)
+        return utc if dialect.name == "postgresql" else utc.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def enum_type(words: type[StrEnum]) -> Any:
+    """Return the column type of a status: its words as text, so that SQL can name them."""
+    return SqlEnum(
+        words, values_callable=lambda kind: [word.value for word in kind], native_enum=False, length=20
+    )
+
+
+def new_id() -> str:
+    """Return a UUIDv7 (RFC 9562): unique, and close to the order of creation."""
+    return str(uuid_utils.uuid7())

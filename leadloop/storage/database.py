@@ -1,0 +1,139 @@
+"""Engines, sessions and locks. The only module that opens a transaction.
+
+Lock order, in every transaction that decides about a lead: the lead row, then the enrolment, then
+the message. On PostgreSQL these are row locks (`FOR UPDATE`). On SQLite a writing transaction
+starts with `BEGIN IMMEDIATE`, which locks the whole database; a process-wide lock in front of it
+queues this process's writers, because SQLite's own busy handler sleeps between tries.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import make_url
+from sqlmodel import Session, SQLModel, create_engine, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from leadloop.storage.tables import Enrolment, Lead, Message
+
+_Row = TypeVar("_Row")
+_READ_ONLY = "leadloop_read_only"
+_BUSY_SECONDS = 30
+
+
+class StorageError(Exception):
+    """The database cannot be used as asked: wrong address, missing or newer schema."""
+
+
+class RowMissingError(StorageError):
+    """A row that must be locked does not exist."""
+
+
+class Database:
+    """One database: `read()` for looking, `write()` for a transaction that may change things."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        self.engine = _make_engine(url, self.is_sqlite)
+        self._read_engine = self.engine.execution_options(**{_READ_ONLY: True})
+        self._writer = threading.RLock() if self.is_sqlite else None
+        self.changes = 0
+        """Writes of this process so far, so that its loops need not wait for their poll."""
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a session that sees one state of the database and must not write."""
+        with Session(self._read_engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Open one transaction: committed at the end of the block, rolled back on an exception."""
+        if self._writer is None:
+            with Session(self.engine, expire_on_commit=False) as session, session.begin():
+                yield session
+        else:
+            with self._writer, Session(self.engine, expire_on_commit=False) as session, session.begin():
+                yield session
+        with self._changed:
+            self.changes += 1
+            self._changed.notify_all()
+
+    def wait_for_change(self, seen: int, seconds: float) -> None:
+        """Wait until this process wrote something since `changes` was `seen`, or the time is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.changes != seen, timeout=seconds)
+
+    def create_schema(self) -> None:
+        """Create all tables directly, without migrations (tests, throw-away databases)."""
+        SQLModel.metadata.create_all(self.engine)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def _make_engine(url: str, is_sqlite: bool) -> Engine:
+    arguments: dict[str, Any] = {"hide_parameters": True}
+    if is_sqlite:
+        arguments["connect_args"] = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
+    else:
+        arguments["pool_pre_ping"] = True
+        arguments["pool_size"] = 20
+    engine = create_engine(url, **arguments)
+    if is_sqlite:
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver would start transactions late, at the first write
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    read_only = connection.get_execution_options().get(_READ_ONLY, False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def lock_lead(session: Session, lead_id: str) -> Lead:
+    """Lock a lead first, before its enrolments and messages. Follows a merge.
+
+    Raises `RowMissingError` where there is no such lead.
+    """
+    lead = session.exec(_locked(select(Lead).where(Lead.id == lead_id))).one_or_none()
+    if lead is None:
+        raise RowMissingError(f"no lead {lead_id}")
+    if lead.merged_into is not None:
+        return lock_lead(session, lead.merged_into)
+    return lead
+
+
+def lock_enrolment(session: Session, enrolment_id: str) -> Enrolment:
+    """Lock an enrolment, after its lead. Raises `RowMissingError` where it does not exist."""
+    row = session.exec(_locked(select(Enrolment).where(Enrolment.id == enrolment_id))).one_or_none()
+    if row is None:
+        raise RowMissingError(f"no enrolment {enrolment_id}")
+    return row
+
+
+def lock_message(session: Session, message_id: str) -> Message:
+    """Lock a message, after its lead and enrolment. Raises `RowMissingError` if it is missing."""
+    row = session.exec(_locked(select(Message).where(Message.id == message_id))).one_or_none()
+    if row is None:
+        raise RowMissingError(f"no message {message_id}")
+    return row
+
+
+def _locked(statement: SelectOfScalar[_Row]) -> SelectOfScalar[_Row]:
+    return statement.with_for_update().execution_options(populate_existing=True)

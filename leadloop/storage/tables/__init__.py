@@ -1,0 +1,25 @@
+"""The tables of leadloop. Personal values live only in lead, company, identity, event properties
+and message bodies; everything else holds ids, codes and numbers."""
+
+from leadloop.storage.tables.events import Due, Event, EventKey
+from leadloop.storage.tables.journeys import ArmedWait, Enrolment, EnrolmentStatus, Turn, Wake
+from leadloop.storage.tables.leads import Company, Consent, Identity, Lead, Suppression
+from leadloop.storage.tables.messages import Link, Message, MessageStatus
+from leadloop.storage.tables.publications import Blob, PublicationRow, Setting
+from leadloop.storage.tables.sales import (
+    Deal,
+    DealStatus,
+    Offer,
+    OfferStatus,
+    RecycledLoss,
+    Task,
+    TaskStatus,
+)
+from leadloop.storage.tables.scores import LeadScore, ScoreEntry
+
+__all__ = [
+    "ArmedWait", "Blob", "Company", "Consent", "Deal", "DealStatus", "Due", "Enrolment",
+    "EnrolmentStatus", "Event", "EventKey", "Identity", "Lead", "LeadScore", "Link", "Message",
+    "MessageStatus", "Offer", "OfferStatus", "PublicationRow", "RecycledLoss", "ScoreEntry", "Setting",
+    "Suppression", "Task", "TaskStatus", "Turn", "Wake",
+]  # fmt: skip

@@ -1,0 +1,65 @@
+"""The web application: API, tracking, pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+import leadloop
+from leadloop.delivery.mailbox import Mailbox
+from leadloop.delivery.tokens import Tokens
+from leadloop.storage.environment import Environment
+from leadloop.web import problems
+from leadloop.web.events_api import events_router
+from leadloop.web.forms import forms_router
+from leadloop.web.guard import Guard
+from leadloop.web.leads_api import leads_router
+from leadloop.web.mailbox_pages import mailbox_router
+from leadloop.web.pages import pages_router
+from leadloop.web.rendering import Pages
+from leadloop.web.sales_api import sales_router
+from leadloop.web.sales_pages import sales_pages_router
+from leadloop.web.tracking import tracking_router
+from leadloop.web.unsubscribe import unsubscribe_router
+
+_STATIC = Path(__file__).parent / "static"
+
+
+def create_app(
+    env: Environment,
+    *,
+    tokens: Tokens,
+    public_url: str,
+    mailbox: Mailbox | None = None,
+    temporal_ui: str | None = None,
+) -> FastAPI:
+    """Return the application. `public_url` is where mails point; its host is answered, and loopback.
+
+    Without a `mailbox` there are no mailbox pages. FastAPI's own documentation pages are off: they
+    load scripts from elsewhere; `/openapi.json` is there.
+    """
+    app = FastAPI(title="leadloop", version=leadloop.__version__, docs_url=None, redoc_url=None)
+    app.add_middleware(Guard, public_url=public_url)
+    pages = Pages(env, temporal_ui, mailbox is not None)
+    problems.install(app, pages.error)
+
+    @app.get("/healthz", include_in_schema=False)
+    def health() -> dict[str, str]:
+        with env.database.read() as session:
+            publication = env.publications.current(session)
+        return {"status": "ok", "publication": publication.id}
+
+    app.include_router(events_router(env))
+    app.include_router(forms_router(env, pages))
+    app.include_router(sales_router(env))
+    app.include_router(leads_router(env))
+    app.include_router(tracking_router(env, tokens, pages))
+    app.include_router(unsubscribe_router(env, tokens, pages))
+    app.include_router(pages_router(env, pages))
+    app.include_router(sales_pages_router(env, pages))
+    if mailbox is not None:
+        app.include_router(mailbox_router(env, mailbox, pages))
+    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+    return app

@@ -1,0 +1,199 @@
+"""`POST /v1/forms/{form}`: what people enter on a web page, from a program or a browser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse, Response
+from sqlmodel import Session
+from starlette.datastructures import UploadFile
+
+from leadloop.inbox.ingest import IncomingEvent, IngestResult, ingest
+from leadloop.language.plan import Workspace
+from leadloop.language.suggest import suggestion
+from leadloop.leads.fields import READERS, read_identity
+from leadloop.storage.environment import Environment
+from leadloop.storage.tables import Event, EventKey, Lead
+from leadloop.web.problems import ProblemError, field_error, problem
+from leadloop.web.rendering import Pages
+from leadloop.web.strict_json import json_body
+
+HONEYPOT = "website_url"
+"""A field that people don't see. What fills it in is thanked, and nothing is recorded."""
+
+_OWN = ("consent", "page", "id")
+_TEXT_LIMIT = 2000
+_ID_LIMIT = 200
+_YES = frozenset({"true", "1", "yes", "on", "はい"})
+_NO = frozenset({"false", "0", "no", "off", "いいえ"})
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A form as it was filled in, checked."""
+
+    identity: dict[str, Any]
+    properties: dict[str, Any]
+    external_id: str | None
+
+
+async def _fields(request: Request) -> dict[str, Any]:
+    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media_type in {"application/x-www-form-urlencoded", "multipart/form-data"}:
+        return await _form_fields(request)
+    value = await json_body(request)
+    if not isinstance(value, dict):
+        raise ProblemError(422, "a form is an object of fields")
+    return value
+
+
+async def _form_fields(request: Request) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    async with request.form(max_files=0, max_fields=200) as form:
+        for name in form:
+            values = [one for one in form.getlist(name) if not isinstance(one, UploadFile)]
+            if name == "consent":
+                found[name] = values
+            elif len(values) == 1:
+                found[name] = values[0]
+            else:
+                raise ProblemError(422, "a field was sent twice", [field_error(name[:60], "sent twice")])
+    return found
+
+
+def forms_router(env: Environment, pages: Pages) -> APIRouter:
+    """Return the route of the forms API."""
+    router = APIRouter(prefix="/v1", tags=["forms"])
+
+    @router.post("/forms/{form}", status_code=202)
+    def post_form(
+        form: str, request: Request, fields: Annotated[dict[str, Any], Depends(_fields)]
+    ) -> Response:
+        """Record an entry of a declared form. The person's fields, `consent`, `page` and `id`."""
+        html = _from_browser(request)
+        workspace = env.publications.current().publication.workspace
+        if form not in workspace.forms:
+            detail = f"no such form; {suggestion(form[:60], workspace.forms)}"
+            return pages.not_found(request) if html else problem(404, detail)
+        if fields.get(HONEYPOT):
+            return _thanks(request, pages, {"status": "accepted"})
+        entry, errors = _read(form, fields, workspace)
+        if errors or entry is None:
+            return _refused(request, pages, form, errors)
+        with env.database.write() as session:
+            result = _store(session, env, entry)
+        if result.status == "invalid":
+            return _refused(request, pages, form, [field_error(result.field, result.problem or "")])
+        if result.status == "conflict":
+            return problem(409, "this id was used for another entry", event=result.event_id)
+        body = {"status": result.status, "event": result.event_id, "lead": result.lead_id,
+                "duplicate": result.status == "duplicate"}  # fmt: skip
+        return _thanks(request, pages, body)
+
+    return router
+
+
+def _from_browser(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")
+
+
+def _thanks(request: Request, pages: Pages, body: dict[str, Any]) -> Response:
+    if _from_browser(request):
+        return pages.render(request, "thanks.html", status=202)
+    return JSONResponse(body, 202)
+
+
+def _refused(request: Request, pages: Pages, form: str, errors: list[dict[str, str]]) -> Response:
+    if _from_browser(request):
+        return pages.render(request, "form_refused.html", status=422, form=form, errors=errors)
+    return problem(422, "the entry was not recorded", errors)
+
+
+def _read(
+    form: str, fields: dict[str, Any], workspace: Workspace
+) -> tuple[_Entry | None, list[dict[str, str]]]:
+    """Return the checked entry, or every problem of it at once."""
+    allowed = [*READERS, *workspace.lead_fields, *_OWN]
+    errors = [
+        field_error(name[:60], f"unknown field; {suggestion(name[:60], allowed)}")
+        for name in fields
+        if name not in allowed and name != HONEYPOT
+    ]
+    person = {name: value for name, value in fields.items() if name in allowed and name not in _OWN}
+    read = read_identity(person, workspace)
+    errors += [field_error(name, text) for name, text in read.problems.items()]
+    identity = read.values
+    if not (identity.get("email") or identity.get("phone") or read.problems):
+        errors.append(field_error("email", "a mail address or a phone number is needed"))
+    consent, problem_text = _consent(fields.get("consent"), workspace)
+    if problem_text:
+        errors.append(field_error("consent", problem_text))
+    elif consent:
+        identity["consent"] = consent
+    properties = {"form": form}
+    external_id, page = fields.get("id") or None, fields.get("page") or None
+    if external_id is not None and not _is_text(external_id, _ID_LIMIT):
+        errors.append(field_error("id", f"a text of 1 to {_ID_LIMIT} characters"))
+    if page is not None and not _is_text(page, _TEXT_LIMIT):
+        errors.append(field_error("page", f"a text of at most {_TEXT_LIMIT} characters"))
+    elif page is not None and "page" in workspace.events.get("form_submitted", {}):
+        properties["page"] = page
+    if errors:
+        return None, errors
+    return _Entry(identity, properties, external_id), []
+
+
+def _is_text(value: Any, limit: int) -> bool:
+    return isinstance(value, str) and len(value) <= limit and "\x00" not in value
+
+
+def _consent(answer: Any, workspace: Workspace) -> tuple[bool | list[str] | None, str | None]:
+    """Return what was agreed to (True: every topic that asks for it), or a problem."""
+    if answer is None or answer is False or answer == "":
+        return None, None
+    if answer is True:
+        return True, None
+    topics = [answer] if isinstance(answer, str) else answer
+    if not isinstance(topics, list) or not all(isinstance(one, str) for one in topics):
+        return None, "expected true or a list of topics"
+    topics = [one for one in topics if one and one.lower() not in _NO]
+    if any(one.lower() in _YES for one in topics):
+        return True, None
+    for topic in topics:
+        if topic not in workspace.topics:
+            return None, f"no such topic; {suggestion(topic[:60], workspace.topics)}"
+    return topics or None, None
+
+
+def _store(session: Session, env: Environment, entry: _Entry) -> IngestResult:
+    email = entry.identity.get("email")
+    item = IncomingEvent(
+        type="form_submitted",
+        properties=entry.properties,
+        email=email,
+        lead_id=None if email else _lead_without_address(session, env, entry),
+        identity={name: value for name, value in entry.identity.items() if name != "email"},
+        external_id=entry.external_id,
+        source="form",
+        trust="verified",
+    )
+    return ingest(session, env, [item])[0]
+
+
+def _lead_without_address(session: Session, env: Environment, entry: _Entry) -> str:
+    """Return a new lead for a phone-only entry, or the one that the same entry made before.
+
+    A phone number does not name a person: a company shares one.
+    """
+    if entry.external_id:
+        known = session.get(EventKey, ("form", entry.external_id))
+        event = session.get(Event, known.event_id) if known else None
+        if event is not None:
+            return event.subject_id
+    stages = env.publications.current(session).publication.lifecycle.stages
+    lead = Lead(stage=stages[0], created_at=env.clock.now())
+    session.add(lead)
+    session.flush()
+    return lead.id

@@ -1,0 +1,102 @@
+"""Errors as problem details (RFC 9457), for every path that is not a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from leadloop.sales.commands import SalesError
+from leadloop.storage.publications import NotPublishedError
+
+MEDIA_TYPE = "application/problem+json"
+API_PATH = "/v1/"
+_SALES_STATUS = {"not_found": 404, "invalid": 422, "not_applied": 500}
+
+
+class ProblemError(Exception):
+    """A refusal that becomes a problem document. `errors` are `{field, problem}`."""
+
+    def __init__(self, status: int, detail: str, errors: Sequence[dict[str, str]] = (), **extra: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = list(errors)
+        self.extra = extra
+
+
+def problem(status: int, detail: str, errors: Sequence[dict[str, str]] = (), **extra: Any) -> JSONResponse:
+    """Return a problem document (RFC 9457) as a response."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if errors:
+        body["errors"] = list(errors)
+    return JSONResponse(body | extra, status, media_type=MEDIA_TYPE)
+
+
+def field_error(field: str | None, text: str) -> dict[str, str]:
+    """Return one entry of `errors`."""
+    return {"field": field or "", "problem": text}
+
+
+HtmlError = Callable[[Request, int, str], Response]
+
+
+def install(app: FastAPI, html_error: HtmlError) -> None:
+    """Make every error of the app a problem document, or a page where a browser asked for one."""
+
+    def answer(
+        request: Request, status: int, detail: str, errors: Sequence[dict[str, str]] = (), **extra: Any
+    ) -> Response:
+        if client_wants_html(request):
+            words = [detail, *(f"{one['field']}: {one['problem']}" for one in errors)]
+            return html_error(request, status, "\n".join(words))
+        return problem(status, detail, errors, **extra)
+
+    def on_problem(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ProblemError)
+        return answer(request, error.status, error.detail, error.errors, **error.extra)
+
+    def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        response = answer(request, error.status_code, str(error.detail))
+        for name, value in (error.headers or {}).items():
+            response.headers[name] = value
+        return response
+
+    def on_validation(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        errors = [field_error(_path(one["loc"][1:]), one["msg"]) for one in error.errors()]
+        return answer(request, 422, "the request has wrong parameters", errors)
+
+    def on_sales(request: Request, error: Exception) -> Response:
+        assert isinstance(error, SalesError)
+        errors = [field_error(error.field, error.message)] if error.field else []
+        return answer(request, _SALES_STATUS[error.code], error.message, errors)
+
+    def on_unpublished(request: Request, error: Exception) -> Response:
+        return answer(request, 503, str(error))
+
+    app.add_exception_handler(ProblemError, on_problem)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(RequestValidationError, on_validation)
+    app.add_exception_handler(SalesError, on_sales)
+    app.add_exception_handler(NotPublishedError, on_unpublished)
+
+
+def client_wants_html(request: Request) -> bool:
+    """Return True for a browser's navigation, False for a program."""
+    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(API_PATH)
+
+
+def _path(parts: Sequence[object]) -> str:
+    return ".".join(str(part) for part in parts)

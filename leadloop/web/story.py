@@ -1,0 +1,195 @@
+"""One lead's story: everything that happened, in one list, in words that sales can read."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import or_
+from sqlmodel import Session, col, select
+
+from leadloop.language.plan import Workspace
+from leadloop.storage.environment import Environment
+from leadloop.storage.tables import (
+    Enrolment,
+    EnrolmentStatus,
+    Event,
+    Message,
+    MessageStatus,
+    Offer,
+    ScoreEntry,
+    Task,
+    Turn,
+)
+from leadloop.web.story_words import describe_event, describe_trace, describe_unsent
+
+_OF_THE_ROWS = frozenset({"email_sent", "handed_off"})
+"""Events whose rows (message, offer) tell more."""
+
+
+@dataclass(frozen=True)
+class StoryLine:
+    """One line: when, what kind (`event mail journey turn score sales`), what, and its points."""
+
+    at: datetime
+    kind: str
+    text: str
+    points: int | None = None
+    scenario: str | None = None
+    detail: str = ""
+    link: str | None = None
+    """Path of the page that tells more."""
+
+
+@dataclass(frozen=True)
+class _Keyed:
+    line: StoryLine
+    key: str
+    """An id: UUIDv7s of rows made at one scenario instant are in the order of their making."""
+
+
+def story(session: Session, env: Environment, lead_id: str) -> list[StoryLine]:
+    """Return a lead's story, oldest first. Empty for an unknown lead."""
+    workspace = env.publications.current(session).publication.workspace
+    events = session.exec(
+        select(Event)
+        .where(or_(col(Event.lead_id) == lead_id, col(Event.subject_id) == lead_id))
+        .order_by(col(Event.id))
+    ).all()
+    messages = session.exec(select(Message).where(Message.lead_id == lead_id)).all()
+    journeys = session.exec(select(Enrolment).where(Enrolment.lead_id == lead_id)).all()
+    entries = session.exec(
+        select(ScoreEntry).where(ScoreEntry.lead_id == lead_id).order_by(col(ScoreEntry.id))
+    ).all()
+    keyed = [
+        *_event_lines(events, messages, entries, workspace),
+        *_score_lines(entries, {one.id for one in events}),
+        *_mail_lines(messages),
+        *_journey_lines(journeys, events, env, session),
+        *_turn_lines(session, journeys),
+        *_sales_lines(session, lead_id, journeys),
+    ]
+    keyed.sort(key=lambda one: (one.line.at, one.key))
+    return [one.line for one in keyed]
+
+
+def _event_lines(
+    events: Sequence[Event],
+    messages: Sequence[Message],
+    entries: Sequence[ScoreEntry],
+    workspace: Workspace,
+) -> Iterable[_Keyed]:
+    by_event: dict[str, list[ScoreEntry]] = defaultdict(list)
+    for entry in entries:
+        if entry.event_id is not None:
+            by_event[entry.event_id].append(entry)
+    by_id = {one.id: one for one in messages}
+    for event in events:
+        if event.type in _OF_THE_ROWS:
+            continue
+        message = by_id.get(event.message_id) if event.message_id else None
+        scored = by_event.get(event.id, [])
+        detail = [f"{one.points:+d} {one.model} ({one.rule_id})" for one in scored]
+        if event.parked:
+            detail.append(f"could not be applied: {event.parked}")
+        elif event.applied_at is None:
+            detail.append("not applied yet")
+        line = StoryLine(
+            at=event.occurred_at,
+            kind="sales" if event.source == "sales" else "event",
+            text=describe_event(event, message, workspace),
+            points=sum(one.points for one in scored) if scored else None,
+            scenario=message.scenario if message else None,
+            detail=", ".join(detail),
+        )
+        yield _Keyed(line, event.id)
+
+
+def _score_lines(entries: Sequence[ScoreEntry], event_ids: set[str]) -> Iterable[_Keyed]:
+    """Points that no listed event brought: attributes, score steps, resets."""
+    for entry in entries:
+        if entry.event_id in event_ids:
+            continue
+        text = f"{entry.model} score set back" if entry.rule_id == "reset" else f"{entry.model} score"
+        line = StoryLine(entry.at, "score", text, entry.points, detail=entry.reason or f"by {entry.rule_id}")
+        yield _Keyed(line, entry.id)
+
+
+def _mail_lines(messages: Sequence[Message]) -> Iterable[_Keyed]:
+    for message in messages:
+        what = f"“{message.subject}”" if message.subject else message.template
+        text = f"notice {what} to {message.to_address}" if message.kind == "notice" else f"mail {what}"
+        detail = f"template {message.template}, step {message.step_id}"
+        at = message.sent_at or message.claimed_at or message.created_at
+        text += " sent" if message.status == MessageStatus.SENT else f" {describe_unsent(message)}"
+        yield _Keyed(StoryLine(at, "mail", text, None, message.scenario, detail), message.id)
+
+
+def _journey_lines(
+    journeys: Sequence[Enrolment], events: Sequence[Event], env: Environment, session: Session
+) -> Iterable[_Keyed]:
+    titles = {name: plan.title for name, plan in env.publications.current(session).publication.plans.items()}
+    for journey in journeys:
+        title = titles.get(journey.scenario) or journey.scenario
+        name = journey.scenario
+        entered = StoryLine(journey.entered_at, "journey", f"entered “{title}”", None, name)
+        yield _Keyed(entered, journey.id)
+        if journey.status == EnrolmentStatus.ENDED and journey.ended_at is not None:
+            detail = journey.end_reason or ""
+            left = StoryLine(
+                journey.ended_at, "journey", f"left “{title}”: {journey.outcome}", None, name, detail
+            )
+            yield _Keyed(left, _key_after(events, journey.ended_at, journey.id))
+        elif journey.status == EnrolmentStatus.HELD:
+            held = StoryLine(
+                journey.moved_at, "journey", f"“{title}” is held", None, name, journey.held_reason or ""
+            )
+            yield _Keyed(held, journey.id + "~")
+
+
+def _key_after(events: Sequence[Event], at: datetime, floor: str) -> str:
+    """Return a key right after the last event known at an instant, so that cause comes first."""
+    causes = [one.id for one in events if one.causation_id is None and one.occurred_at <= at]
+    return max([floor, *causes]) + "~"
+
+
+def _turn_lines(session: Session, journeys: Sequence[Enrolment]) -> Iterable[_Keyed]:
+    scenarios = {one.id: one.scenario for one in journeys}
+    turns = session.exec(
+        select(Turn)
+        .where(col(Turn.enrolment_id).in_(list(scenarios)))
+        .order_by(col(Turn.enrolment_id), col(Turn.turn_no))
+    ).all()
+    for turn in turns:
+        for number, trace in enumerate(turn.trace):
+            text = describe_trace(trace)
+            if text is None:
+                continue
+            line = StoryLine(
+                turn.at, "turn", text, None, scenarios[turn.enrolment_id], f"turn {turn.turn_no}"
+            )
+            yield _Keyed(line, f"~{turn.enrolment_id}:{turn.turn_no:06d}:{number:04d}")
+
+
+def _sales_lines(session: Session, lead_id: str, journeys: Sequence[Enrolment]) -> Iterable[_Keyed]:
+    scenarios = {one.id: one.scenario for one in journeys}
+    for offer in session.exec(select(Offer).where(Offer.lead_id == lead_id)).all():
+        scenario, link = scenarios.get(offer.enrolment_id), f"/sales/offers/{offer.id}"
+        why = ", ".join(f"{one['model']} {one['points']:+d} {one['rule']}" for one in offer.reasons)
+        text = f"offered to {offer.assignee} ({offer.queue})"
+        yield _Keyed(StoryLine(offer.offered_at, "sales", text, None, scenario, why, link), offer.id)
+        if offer.escalated_at is not None:
+            line = StoryLine(
+                offer.escalated_at, "sales", "nobody accepted in time: escalated", None, scenario, "", link
+            )
+            yield _Keyed(line, offer.id + "~1")
+        if offer.status in ("expired", "withdrawn") and offer.ended_at is not None:
+            text = f"offer {offer.status.value}"
+            line = StoryLine(offer.ended_at, "sales", text, None, scenario, offer.end_reason or "", link)
+            yield _Keyed(line, offer.id + "~2")
+    for task in session.exec(select(Task).where(Task.lead_id == lead_id)).all():
+        text = f"task for {task.assignee}: {task.title or task.type}"
+        scenario, link = scenarios.get(task.enrolment_id), f"/sales/tasks/{task.id}"
+        yield _Keyed(StoryLine(task.created_at, "sales", text, None, scenario, "", link), task.id)

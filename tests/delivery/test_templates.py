@@ -1,0 +1,130 @@
+"""Every shipped template, in both languages, for a full and for an almost empty lead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from leadloop.delivery.notices import NAMES, notice_templates
+from leadloop.delivery.render import Renderer
+from leadloop.delivery.scope import template_context
+from leadloop.language.plan import FieldSpec, Sender, Workspace
+
+FOLDER = Path(__file__).parents[2] / "templates"
+TEMPLATES = {
+    path.relative_to(FOLDER).as_posix(): path.read_text(encoding="utf-8")
+    for path in FOLDER.rglob("*")
+    if path.is_file()
+}
+MAILS = ["whitepaper/thanks", "whitepaper/reminder", "whitepaper/case", *(f"tips/{n}" for n in range(1, 9))]
+WORKSPACE = Workspace(
+    name="acme",
+    timezone="Asia/Tokyo",
+    locale="ja",
+    sender=Sender(
+        name="株式会社アクメ マーケティング部",
+        address="news@acme.example",
+        postal_address="東京都千代田区丸の内1-1-1",
+        complaint_contact="privacy@acme.example",
+    ),
+    lead_fields={
+        "industry": FieldSpec(type="enum", values=("manufacturing", "it")),
+        "employees": FieldSpec(type="int"),
+    },
+)
+FULL: dict[str, Any] = {
+    "email": "yamada@example.jp",
+    "family_name": "山田",
+    "given_name": "太郎",
+    "department": "情報システム部",
+    "job_title": "部長",
+    "phone": "03-1234-5678",
+    "industry": "manufacturing",
+    "employees": 300,
+}
+UNSUBSCRIBE = "https://leadloop.example/u/token"
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Iterator[Renderer]:
+    with Renderer() as one:
+        yield one
+
+
+def context(lead: dict[str, Any], company: dict[str, Any] | None) -> dict[str, Any]:
+    return template_context(
+        WORKSPACE, lead=lead, company=company, unsubscribe_url=UNSUBSCRIBE, message_id="m"
+    )
+
+
+def test_templates_are_all_there_and_all_tested() -> None:
+    files = {path.split(".")[0] for path in TEMPLATES if not path.startswith("layouts/")}
+    assert files == set(MAILS)
+
+
+@pytest.mark.parametrize("name", MAILS)
+@pytest.mark.parametrize("locale", ["ja", "en"])
+@pytest.mark.parametrize("full", [True, False])
+def test_template_renders(renderer: Renderer, name: str, locale: str, full: bool) -> None:
+    lead, company = (FULL, {"name": "株式会社サンプル"}) if full else ({"email": "a@example.jp"}, None)
+    mail = renderer.render(TEMPLATES, name, [locale], context(lead, company), untracked=[UNSUBSCRIBE])
+    assert mail.template == f"{name}.{locale}.md"
+    assert 1 <= len(mail.links) <= 3
+    assert all(link.url.startswith("https://www.acme.example/") for link in mail.links)
+    for required in (
+        WORKSPACE.sender.name,
+        WORKSPACE.sender.postal_address,
+        "privacy@acme.example",
+        UNSUBSCRIBE,
+    ):
+        assert required in mail.text
+        assert required in mail.html
+    assert mail.preheader in mail.html
+    for broken in ("None", "{{", "Undefined", "様様", "様 様", " 、", "  様"):
+        assert broken not in mail.text
+    if locale == "ja":
+        assert ("株式会社サンプル 情報システム部 山田 太郎 様" if full else "ご担当者様") in mail.text
+    else:
+        assert ("Dear 山田 太郎," if full else "Dear customer,") in mail.text
+
+
+OFFER = {
+    "queue": "inside-sales",
+    "assignee": "sato@acme.example",
+    "accept_by": "2026-11-24 13:00",
+    "work_by": None,
+    "reasons": [
+        {
+            "model": "engagement",
+            "rule": "pricing",
+            "points": 20,
+            "times": 2,
+            "last_at": "2026-11-20T01:00:00+00:00",
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("locale", ["ja", "en"])
+@pytest.mark.parametrize("full", [True, False])
+def test_notice_renders(renderer: Renderer, name: str, locale: str, full: bool) -> None:
+    lead, company = (FULL, {"name": "株式会社サンプル"}) if full else ({}, None)
+    empty = dict.fromkeys(OFFER) | {"reasons": []}
+    values = context(lead, company) | {
+        "link": "https://leadloop.example/sales/offers/1",
+        "offer": OFFER if full else empty,
+        "task": {"title": "電話する", "due_at": "2026-11-24 13:00"},
+        "journey": {"scenario": "s", "title": "営業への引き渡し", "outcome": "unaccepted" if full else None},
+    }
+    mail = renderer.render(notice_templates(), name, [locale], values)
+    assert [link.url for link in mail.links if "/sales/" in link.url] == [values["link"]]
+    assert "None" not in mail.text + mail.subject
+    if full and name in ("handoff", "escalation"):
+        assert "pricing" in mail.text
+        assert "20" in mail.text
+    if full and name != "exit_notice":
+        assert "株式会社サンプル" in mail.subject

@@ -1,0 +1,78 @@
+"""Plays the workflow's part without Temporal: takes turns that are due, hands mails over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlmodel import col, select
+
+from leadloop.contracts import TurnReply, TurnRequest
+from leadloop.inbox.applier import apply_once
+from leadloop.inbox.due import run_due
+from leadloop.inbox.ingest import IncomingEvent, IngestResult, ingest
+from leadloop.inbox.turn import take_turn
+from leadloop.storage.environment import Environment
+from leadloop.storage.tables import Enrolment, EnrolmentStatus, Event, Message, MessageStatus
+
+Deliver = Callable[[Environment, str], None]
+
+
+def report(env: Environment, event_type: str, **values: object) -> IngestResult:
+    """Ingest one event; keyword `properties` and the rest of `IncomingEvent`."""
+    with env.database.write() as session:
+        return ingest(session, env, [IncomingEvent(event_type, **values)])[0]  # type: ignore[arg-type]
+
+
+def mark_sent(env: Environment, message_id: str) -> None:
+    """Stand in for the mail server: the message was handed over."""
+    with env.database.write() as session:
+        message = session.get_one(Message, message_id)
+        if message.status == MessageStatus.NEW:
+            message.status = MessageStatus.SENT
+            message.sent_at = env.clock.now()
+            session.add(message)
+
+
+def turn(env: Environment, enrolment_id: str, turn_no: int, generation: int = 1) -> TurnReply:
+    """Ask for a turn as the workflow does."""
+    return take_turn(
+        env,
+        TurnRequest(enrolment_id=enrolment_id, generation=generation, turn_no=turn_no, now=env.clock.now()),
+    )
+
+
+def settle(env: Environment, deliver: Deliver = mark_sent) -> None:
+    """Apply events, run what is due and take every turn that may be taken, until nothing moves."""
+    for _ in range(200):
+        moved = apply_once(env) + run_due(env)
+        for enrolment in journeys(env):
+            if enrolment.next.get("kind") == "end":
+                continue
+            if enrolment.next.get("kind") == "send":
+                deliver(env, str(enrolment.next["message_id"]))
+            reply = turn(env, enrolment.id, enrolment.turn_no + 1, enrolment.generation)
+            moved += reply.status == "committed"
+        if not moved:
+            return
+    raise AssertionError("the engine does not come to rest")
+
+
+def journeys(env: Environment, scenario: str | None = None) -> list[Enrolment]:
+    """Return all enrolments, oldest first."""
+    with env.database.read() as session:
+        rows = session.exec(select(Enrolment).order_by(col(Enrolment.id))).all()
+    return [row for row in rows if scenario in (None, row.scenario)]
+
+
+def running(env: Environment) -> list[Enrolment]:
+    return [row for row in journeys(env) if row.status == EnrolmentStatus.RUNNING]
+
+
+def mails(env: Environment, kind: str = "mail") -> list[Message]:
+    with env.database.read() as session:
+        return list(session.exec(select(Message).where(Message.kind == kind).order_by(col(Message.id))).all())
+
+
+def events(env: Environment, event_type: str) -> list[Event]:
+    with env.database.read() as session:
+        return list(session.exec(select(Event).where(Event.type == event_type)).all())

@@ -1,0 +1,117 @@
+"""The journey's process: a short loop that asks for turns and does what they say."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from leadloop.contracts import (
+        JOURNEY_WORKFLOW,
+        SEND_MESSAGE,
+        TAKE_TURN,
+        TURN_GAP,
+        WAKE_SIGNAL,
+        JourneyInput,
+        JourneyResult,
+        Next,
+        SendReply,
+        SendRequest,
+        TurnReply,
+        TurnRequest,
+        WakeSignal,
+    )
+
+MOST_TURNS = 500
+"""Turns in one run before it continues as new, if the server has not asked for it earlier."""
+
+_NEVER = [TURN_GAP]
+_QUICK = RetryPolicy(
+    initial_interval=timedelta(milliseconds=100),
+    maximum_interval=timedelta(seconds=1),
+    non_retryable_error_types=_NEVER,
+)
+_PATIENT = RetryPolicy(maximum_interval=timedelta(seconds=60), non_retryable_error_types=_NEVER)
+
+
+@workflow.defn(name=JOURNEY_WORKFLOW)
+class JourneyWorkflow:
+    """One journey. No scenario logic: the database says what comes next."""
+
+    def __init__(self) -> None:
+        self._wakes = 0
+
+    @workflow.signal(name=WAKE_SIGNAL)
+    def wake(self, signal: WakeSignal) -> None:
+        """Look at the database again. Only a hint."""
+        self._wakes += 1
+
+    @workflow.run
+    async def run(self, start: JourneyInput) -> JourneyResult:
+        turn_no, turns = start.turn_no, 0
+        while True:
+            heard = self._wakes
+            reply = await self._take_turn(start, turn_no)
+            if reply.status == "superseded" or reply.next.kind == "end":
+                return JourneyResult(outcome=reply.next.outcome or reply.status, turn_no=reply.turn_no)
+            if reply.next.kind == "send":
+                await self._send(start, reply.next)
+            else:
+                await self._sleep(heard, reply.wait_seconds)
+            turn_no = reply.turn_no + 1
+            turns += 1
+            if turns >= MOST_TURNS or workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(start.model_copy(update={"turn_no": turn_no}))
+
+    async def _take_turn(self, start: JourneyInput, turn_no: int) -> TurnReply:
+        request = TurnRequest(
+            enrolment_id=start.enrolment_id,
+            generation=start.generation,
+            turn_no=turn_no,
+            now=workflow.now(),
+        )
+        reply: TurnReply
+        try:
+            reply = await workflow.execute_local_activity(
+                TAKE_TURN,
+                request,
+                result_type=TurnReply,
+                start_to_close_timeout=timedelta(seconds=1),
+                schedule_to_close_timeout=timedelta(seconds=5),
+                retry_policy=_QUICK,
+            )
+        except ActivityError:
+            # The database is away or slow: the same question, asked through the server, for ever.
+            reply = await workflow.execute_activity(
+                TAKE_TURN,
+                request,
+                result_type=TurnReply,
+                start_to_close_timeout=timedelta(seconds=60),
+                retry_policy=_PATIENT,
+            )
+        return reply
+
+    async def _send(self, start: JourneyInput, following: Next) -> None:
+        await workflow.execute_activity(
+            SEND_MESSAGE,
+            SendRequest(message_id=following.message_id or "", generation=start.generation),
+            result_type=SendReply,
+            task_queue=following.task_queue,
+            start_to_close_timeout=timedelta(seconds=following.timeout_seconds),
+            heartbeat_timeout=timedelta(seconds=following.heartbeat_seconds),
+            retry_policy=RetryPolicy(
+                initial_interval=timedelta(seconds=following.retry_first_seconds),
+                maximum_interval=timedelta(seconds=following.retry_most_seconds),
+            ),
+        )
+
+    async def _sleep(self, heard: int, seconds: float | None) -> None:
+        """Wait for a wake that came after the turn was asked for, or for the timer."""
+        timeout = None if seconds is None else timedelta(seconds=max(seconds, 0.001))
+        try:
+            await workflow.wait_condition(lambda: self._wakes > heard, timeout=timeout)
+        except TimeoutError:
+            return
