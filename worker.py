@@ -17,8 +17,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 from temporalio.client import Client
-from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.email import EmailActivities
 from activities.journey import JourneyActivities
@@ -40,8 +39,10 @@ from leadloop.storage.migrations import check_schema
 from leadloop.storage.publications import PublicationStore
 from workflows.journey import JourneyWorkflow
 
-JOURNEY_THREADS = 8
-EMAIL_THREADS = 8
+JOURNEY_THREADS = 4
+JOURNEYS_AT_ONCE = 4
+"""Workflow tasks taken from the server at a time: the rest queue there, where they do not time out."""
+EMAIL_THREADS = 4
 GRACE = timedelta(seconds=30)
 """How long a stopping worker lets a send finish."""
 STICKY = timedelta(seconds=2)
@@ -79,9 +80,6 @@ async def running_engine(
     """Run the workers and services of the published workspace while the block runs."""
     workspace = env.publications.current().publication.workspace.name
     journeys, emails = JourneyActivities(env), EmailActivities(outbox)
-    sandbox = SandboxedWorkflowRunner(
-        restrictions=SandboxRestrictions.default.with_passthrough_modules("leadloop", "pydantic")
-    )
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:
         journey_threads = stack.enter_context(ThreadPoolExecutor(JOURNEY_THREADS, "journeys"))
@@ -93,8 +91,11 @@ async def running_engine(
                 workflows=[JourneyWorkflow],
                 activities=[journeys.take_turn],
                 activity_executor=journey_threads,
-                workflow_runner=sandbox,
+                # The workflow holds no logic; tests run it in the sandbox, which costs more than it does.
+                workflow_runner=UnsandboxedWorkflowRunner(),
                 max_cached_workflows=max_cached_workflows,
+                max_concurrent_workflow_tasks=JOURNEYS_AT_ONCE,
+                max_concurrent_local_activities=JOURNEY_THREADS,
                 sticky_queue_schedule_to_start_timeout=STICKY,
                 graceful_shutdown_timeout=GRACE,
             )

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from leadloop.delivery.limits import Hold, cap_hold, window_hold
-from leadloop.inbox.apply import Application
+from leadloop.inbox.apply import apply_pending
 from leadloop.leads.consent import may_mail
 from leadloop.storage.columns import new_id
 from leadloop.storage.database import lock_enrolment, lock_lead, lock_message
@@ -56,7 +56,7 @@ def lock_for(session: Session, message_id: str, apply_in: Environment | None = N
     known = session.get(Message, message_id) or lock_message(session, message_id)
     lead = lock_lead(session, known.lead_id)
     if apply_in is not None:
-        Application(session, apply_in, lead, apply_in.clock.now()).apply_pending()
+        apply_pending(session, apply_in, lead, apply_in.clock.now())
     return LockedMessage(lead, lock_enrolment(session, known.enrolment_id), lock_message(session, message_id))
 
 

@@ -170,6 +170,7 @@ class Outbox:
             now = self._env.clock.now()
             rows = lock_for(session, message_id)
             sent_at = now if status == MessageStatus.SENT else None
+            kept_token = None if status == MessageStatus.NEW else token
             fenced = (
                 update(Message)
                 .where(
@@ -177,7 +178,9 @@ class Outbox:
                     col(Message.claim_token) == token,
                     col(Message.status).in_((MessageStatus.SENDING, MessageStatus.UNCERTAIN)),
                 )
-                .values(status=status, reason=reason, reply_code=code, sent_at=sent_at)
+                .values(
+                    status=status, reason=reason, reply_code=code, sent_at=sent_at, claim_token=kept_token
+                )
             )
             written = cast(CursorResult[Any], session.exec(fenced)).rowcount == 1
             session.refresh(rows.message)

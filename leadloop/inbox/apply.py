@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 
 from leadloop.conditions import FactValue
 from leadloop.inbox import entry, exits, waits
-from leadloop.inbox.facts import lead_facts, lead_zone
+from leadloop.inbox.facts import LeadReader, lead_zone
 from leadloop.language.plan import Publication
 from leadloop.leads import consent, fields
 from leadloop.sales.apply import apply_sales_event
@@ -46,6 +46,7 @@ class Application:
         self.stored: StoredPublication = env.publications.current(session)
         self._queue: deque[Event] = deque()
         self._facts: dict[str, FactValue] | None = None
+        self._reader: LeadReader | None = None
 
     @property
     def publication(self) -> Publication:
@@ -60,8 +61,15 @@ class Application:
         """The lead's facts as they are now; read again after each change."""
         if self._facts is None:
             self.session.flush()
-            self._facts = lead_facts(self.session, self.publication, self.lead, self.now)
+            self._facts = self.reader.facts(self.now)
         return self._facts
+
+    @property
+    def reader(self) -> LeadReader:
+        """What is read about the lead once per transaction: ledger, company, deals."""
+        if self._reader is None:
+            self._reader = LeadReader(self.session, self.publication, self.lead)
+        return self._reader
 
     def apply_pending(self) -> int:
         """Apply the lead's unapplied events, oldest first; return how many."""
@@ -103,7 +111,7 @@ class Application:
     def rescore(self, models: set[str], cause: Event | None) -> None:
         """Read scores again, and record the band changes."""
         for model in sorted(models):
-            change = read_score(self.session, self.publication.scoring, self.lead.id, model, self.now)
+            change = read_score(self.reader.ledger, self.publication.scoring, model, self.now)
             if change is not None:
                 self.emit("band_changed", cause, model=model, **{"from": change[0], "to": change[1]})
         if models:
@@ -119,6 +127,7 @@ class Application:
     def changed(self) -> None:
         """Say that the lead was changed by other means, so that facts are read again."""
         self._facts = None
+        self.reader.deals_changed()
 
     def _apply_or_park(self, event: Event) -> None:
         try:
@@ -128,7 +137,7 @@ class Application:
                 self.session.flush()
         except Exception as error:
             self._queue.clear()
-            self._facts = None
+            self._facts = self._reader = None
             event.applied_at = self.now
             event.parked = type(error).__name__
             self.session.add(event)
@@ -159,16 +168,21 @@ class Application:
             _log.info("event_without_effect", event_id=event.id, type=event.type, reason=refused)
             return
         self.session.flush()
-        models = score_event(self.session, self.publication.scoring, event, lead.id, self.facts, self.zone)
+        if event.source == "sales" or event.identity:  # a deal, or another company with its deals
+            self.reader.deals_changed()
+        models = score_event(self.reader.ledger, self.publication.scoring, event, self.facts, self.zone)
         self.rescore(models, event)
         self._consequences(event, (event,))
 
     def _consequences(self, cause: Event | None, events: tuple[Event, ...]) -> None:
         """Bring attributes, stage, journeys and waits in line with the lead as it is now."""
         models = score_attributes(
-            self.session, self.publication.scoring, self.lead.id, self.facts, self.now,
+            self.reader.ledger,
+            self.publication.scoring,
+            self.facts,
+            self.now,
             cause.id if cause else None,
-        )  # fmt: skip
+        )
         self.rescore(models, cause)
         rules = self.publication.lifecycle
         for event in events:

@@ -110,10 +110,8 @@ def _notice(
 def _add_score(application: Application, enrolment: Enrolment, effect: effects.AddScore) -> None:
     model = application.publication.scoring.models[effect.model]
     lead_id = application.lead.id
-    ledger.add_entry(
-        application.session,
+    application.reader.ledger.add(
         entry_key=f"{lead_id}:{effect.model}:{effect.step_id}:{enrolment.id}:{effect.visit}",
-        lead_id=lead_id,
         model=effect.model,
         rule_id=f"step:{effect.step_id}",
         points=effect.points,
@@ -224,11 +222,9 @@ def _begin_cycle(application: Application, enrolment: Enrolment, effect: effects
         lead.cycle += 1
     for model in effect.resets:
         spec = application.publication.scoring.models[model]
-        score = ledger.score_at(session, lead.id, model, spec, application.now)
-        ledger.add_entry(
-            session,
+        score = application.reader.ledger.score(model, spec, application.now)
+        application.reader.ledger.add(
             entry_key=f"{lead.id}:{model}:{ledger.RESET}:{enrolment.id}:{effect.step_id}",
-            lead_id=lead.id,
             model=model,
             rule_id=ledger.RESET,
             points=-ledger.shown(score),

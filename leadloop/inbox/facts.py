@@ -6,12 +6,12 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from leadloop.conditions import FactValue
 from leadloop.language.plan import Publication, Workspace
 from leadloop.sales.deals import open_deals
-from leadloop.scoring import ledger
+from leadloop.scoring.ledger import LeadLedger, shown
 from leadloop.storage.tables import Company, Lead, LeadScore
 
 BUILT_IN = (
@@ -32,34 +32,68 @@ def lead_zone(lead: Lead, workspace: Workspace) -> ZoneInfo:
     return ZoneInfo("UTC")
 
 
+class LeadReader:
+    """Reads a locked lead's facts; keeps what cannot change without its knowledge."""
+
+    def __init__(self, session: Session, publication: Publication, lead: Lead) -> None:
+        self._session = session
+        self._publication = publication
+        self._lead = lead
+        self._company: Company | None = None
+        self._open_deals: int | None = None
+        self.ledger = LeadLedger(session, lead.id)
+
+    def deals_changed(self) -> None:
+        """Say that a deal was opened or closed."""
+        self._open_deals = None
+
+    def facts(self, now: datetime) -> dict[str, FactValue]:
+        """Return every known `lead.*` fact, and `now`. An unknown fact is absent."""
+        lead, workspace = self._lead, self._publication.workspace
+        zone = lead_zone(lead, workspace)
+        facts: dict[str, FactValue] = {"now": now, "lead.tags": list(lead.tags)}
+        for name in BUILT_IN:
+            _put(facts, f"lead.{name}", getattr(lead, name), zone)
+        for name, spec in workspace.lead_fields.items():
+            _put(facts, f"lead.{name}", _parsed(lead.fields.get(name), spec.type), zone)
+        self._put_company(facts, zone)
+        self._put_scores(facts, now)
+        return facts
+
+    def _put_company(self, facts: dict[str, FactValue], zone: ZoneInfo) -> None:
+        lead = self._lead
+        if lead.company_id and (self._company is None or self._company.id != lead.company_id):
+            self._company = self._session.get(Company, lead.company_id)
+        if lead.company_id and self._company is not None:
+            for name in ("id", "name", "domain", "owner", "stage"):
+                _put(facts, f"lead.company.{name}", getattr(self._company, name), zone)
+        elif lead.company_name:
+            facts["lead.company.name"] = lead.company_name
+        if self._open_deals is None:
+            self._open_deals = open_deals(self._session, lead)
+        facts["lead.company.open_deals"] = self._open_deals
+
+    def _put_scores(self, facts: dict[str, FactValue], now: datetime) -> None:
+        scoring = self._publication.scoring
+        for model, spec in scoring.models.items():
+            facts[f"lead.score.{model}"] = shown(self.ledger.score(model, spec, now))
+            levels = scoring.bands.get(model)
+            if levels is not None:
+                row = self._session.get(LeadScore, (self._lead.id, model))
+                facts[f"lead.band.{model}"] = (row.band if row else None) or levels.levels[-1][0]
+
+
 def lead_facts(session: Session, publication: Publication, lead: Lead, now: datetime) -> dict[str, FactValue]:
     """Return every known `lead.*` fact, and `now`. An unknown fact is absent."""
-    zone = lead_zone(lead, publication.workspace)
-    facts: dict[str, FactValue] = {"now": now, "lead.tags": list(lead.tags)}
-    for name in BUILT_IN:
-        _put(facts, f"lead.{name}", getattr(lead, name), zone)
-    for name, spec in publication.workspace.lead_fields.items():
-        value = lead.fields.get(name)
-        if spec.type in ("date", "datetime") and isinstance(value, str):
-            value = datetime.fromisoformat(value) if spec.type == "datetime" else date.fromisoformat(value)
-        _put(facts, f"lead.{name}", value, zone)
-    company = session.get(Company, lead.company_id) if lead.company_id else None
-    if company is not None:
-        for name in ("id", "name", "domain", "owner", "stage"):
-            _put(facts, f"lead.company.{name}", getattr(company, name), zone)
-    elif lead.company_name:
-        facts["lead.company.name"] = lead.company_name
-    facts["lead.company.open_deals"] = open_deals(session, lead)
-    bands = {
-        row.model: row.band
-        for row in session.exec(select(LeadScore).where(LeadScore.lead_id == lead.id)).all()
-    }
-    for model, spec_ in publication.scoring.models.items():
-        facts[f"lead.score.{model}"] = ledger.shown(ledger.score_at(session, lead.id, model, spec_, now))
-        levels = publication.scoring.bands.get(model)
-        if levels is not None:
-            facts[f"lead.band.{model}"] = bands.get(model) or levels.levels[-1][0]
-    return facts
+    return LeadReader(session, publication, lead).facts(now)
+
+
+def _parsed(value: Any, kind: str) -> Any:
+    if not isinstance(value, str):
+        return value
+    if kind == "date":
+        return date.fromisoformat(value) if len(value) == 10 else value
+    return datetime.fromisoformat(value) if kind == "datetime" else value
 
 
 def run_facts(
@@ -73,12 +107,7 @@ def run_facts(
     facts: dict[str, FactValue] = {"run.entered_at": entered_at, "run.cycle": cycle}
     for name, value in properties.items():
         spec = declared.get(name)
-        kind = spec.type if spec is not None else "text"
-        if kind == "date" and isinstance(value, str) and len(value) == 10:
-            value = date.fromisoformat(value)
-        elif kind == "datetime" and isinstance(value, str):
-            value = datetime.fromisoformat(value)
-        _put(facts, f"run.entry.{name}", value, zone)
+        _put(facts, f"run.entry.{name}", _parsed(value, spec.type if spec else "text"), zone)
     return facts
 
 

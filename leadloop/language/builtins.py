@@ -59,7 +59,7 @@ EVENTS: dict[str, dict[str, str]] = {
     "handoff_rejected": {"offer": "text", "reason": "text"},
     "handoff_working": {"offer": "text"},
     "task_done": {"task": "text", "outcome": "text"},
-    "deal_opened": _DEAL,
+    "deal_opened": {**_DEAL, "offer": "text"},
     "deal_won": _DEAL,
     "deal_lost": _DEAL,
     "band_changed": {"model": "model", "from": "band", "to": "band"},

@@ -12,8 +12,7 @@ def lint_steps(building: Building, scoring: Scoring) -> None:
     for step in building.steps.values():
         if isinstance(step, HandOffStep) and step.accept_within is None:
             _add(building, step.id, "SCN501")
-        if isinstance(step, RecycleStep) and step.cooldown["default"].amount == 0 \
-                and len(step.cooldown) == 1:
+        if isinstance(step, RecycleStep) and all(span.amount == 0 for span in step.cooldown.values()):
             _add(building, step.id, "SCN502")
         if isinstance(step, AwaitStep):
             if len({edge.target for edge in edges(step)}) == 1 and step.timeout is not None:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlmodel import Session
 
 from leadloop.language.plan import ScoreModel
-from leadloop.scoring.ledger import entries, score_of, shown
+from leadloop.scoring.ledger import LeadLedger, score_of, shown
 from leadloop.storage.tables import ScoreEntry
 
 
@@ -21,10 +21,12 @@ def top_reasons(
     Each is `{model, rule, points, times, last_at}`: points after decay, `last_at` as ISO 8601 text.
     Only positive lines since the model's last reset; no personal values.
     """
+    ledger = LeadLedger(session, lead_id)
     found: list[dict[str, Any]] = []
+    ledger = LeadLedger(session, lead_id)
     for model, spec in models.items():
         by_rule: dict[str, list[ScoreEntry]] = {}
-        for entry in entries(session, lead_id, model):
+        for entry in ledger.entries(model):
             if entry.points > 0 and entry.at <= now:
                 by_rule.setdefault(entry.rule_id, []).append(entry)
         uncapped = spec.model_copy(update={"cap": None})

@@ -21,28 +21,38 @@ RESET = "reset"
 _SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400, "weeks": 604800, "months": 2629800}
 
 
-def add_entry(
-    session: Session,
-    *,
-    entry_key: str,
-    lead_id: str,
-    model: str,
-    rule_id: str,
-    points: int,
-    ruleset_digest: str,
-    at: datetime,
-    event_id: str | None = None,
-    reason: str = "",
-) -> bool:
-    """Write one line, once per `entry_key`; return False where it was there already."""
-    known = session.exec(select(ScoreEntry.id).where(ScoreEntry.entry_key == entry_key)).first()
-    if known is not None:
-        return False
-    session.add(
-        ScoreEntry(
+class LeadLedger:
+    """One lead's ledger, read once and kept in step with what is added. The lead is locked."""
+
+    def __init__(self, session: Session, lead_id: str) -> None:
+        self.session = session
+        self.lead_id = lead_id
+        self._rows = list(
+            session.exec(
+                select(ScoreEntry).where(ScoreEntry.lead_id == lead_id).order_by(col(ScoreEntry.id))
+            ).all()
+        )
+        self._keys = {row.entry_key for row in self._rows}
+
+    def add(
+        self,
+        *,
+        entry_key: str,
+        model: str,
+        rule_id: str,
+        points: int,
+        ruleset_digest: str,
+        at: datetime,
+        event_id: str | None = None,
+        reason: str = "",
+    ) -> bool:
+        """Write one line, once per `entry_key`; return False where it was there already."""
+        if entry_key in self._keys:
+            return False
+        row = ScoreEntry(
             id=new_id(),
             entry_key=entry_key,
-            lead_id=lead_id,
+            lead_id=self.lead_id,
             model=model,
             rule_id=rule_id,
             points=points,
@@ -51,22 +61,26 @@ def add_entry(
             reason=reason,
             at=at,
         )
-    )
-    session.flush()
-    return True
+        self.session.add(row)
+        self._rows.append(row)
+        self._keys.add(entry_key)
+        return True
 
+    def all_entries(self, model: str, rule_id: str) -> list[ScoreEntry]:
+        """Return every entry of a rule, oldest first; also those before a reset."""
+        return [row for row in self._rows if row.model == model and row.rule_id == rule_id]
 
-def entries(session: Session, lead_id: str, model: str) -> list[ScoreEntry]:
-    """Return the entries that count: those written after the last reset, oldest first."""
-    rows = session.exec(
-        select(ScoreEntry)
-        .where(ScoreEntry.lead_id == lead_id, ScoreEntry.model == model)
-        .order_by(col(ScoreEntry.id))
-    ).all()
-    for index in range(len(rows) - 1, -1, -1):
-        if rows[index].rule_id == RESET:
-            return list(rows[index + 1 :])
-    return list(rows)
+    def entries(self, model: str) -> list[ScoreEntry]:
+        """Return the entries that count: those written after the last reset, oldest first."""
+        rows = [row for row in self._rows if row.model == model]
+        for index in range(len(rows) - 1, -1, -1):
+            if rows[index].rule_id == RESET:
+                return rows[index + 1 :]
+        return rows
+
+    def score(self, model: str, spec: ScoreModel, now: datetime) -> float:
+        """Return the score at an instant."""
+        return score_of(self.entries(model), spec, now)
 
 
 def score_of(rows: Iterable[ScoreEntry], spec: ScoreModel, now: datetime) -> float:
@@ -81,7 +95,7 @@ def score_of(rows: Iterable[ScoreEntry], spec: ScoreModel, now: datetime) -> flo
 
 def score_at(session: Session, lead_id: str, model: str, spec: ScoreModel, now: datetime) -> float:
     """Return a lead's score at an instant."""
-    return score_of(entries(session, lead_id, model), spec, now)
+    return LeadLedger(session, lead_id).score(model, spec, now)
 
 
 def shown(score: float) -> int:

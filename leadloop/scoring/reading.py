@@ -7,27 +7,26 @@ from datetime import datetime
 from sqlmodel import Session
 
 from leadloop.language.plan import Scoring
-from leadloop.scoring import ledger
 from leadloop.scoring.bands import band_of, leaves_at
+from leadloop.scoring.ledger import LeadLedger, shown
 from leadloop.storage.tables import Due, LeadScore
 
 DECAY = "decay"
 
 
-def read_score(
-    session: Session, scoring: Scoring, lead_id: str, model: str, now: datetime
-) -> tuple[str, str] | None:
+def read_score(book: LeadLedger, scoring: Scoring, model: str, now: datetime) -> tuple[str, str] | None:
     """Bring `lead_score` and its `due` row in line with the ledger.
 
     Returns (old band, new band) where the band changed.
     """
+    session, lead_id = book.session, book.lead_id
     spec = scoring.models[model]
-    score = ledger.score_at(session, lead_id, model, spec, now)
+    score = book.score(model, spec, now)
     row = session.get(LeadScore, (lead_id, model))
     if row is None:
         row = LeadScore(lead_id=lead_id, model=model, points=0, read_at=now)
         session.add(row)
-    row.points = ledger.shown(score)
+    row.points = shown(score)
     row.read_at = now
     bands = scoring.bands.get(model)
     if bands is None:

@@ -2,65 +2,60 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import col, select
 
 from leadloop.conditions import Facts
-from leadloop.language.plan import ScoreRule, Scoring, Span, digest
-from leadloop.scoring import ledger
+from leadloop.language.plan import AtMost, ScoreRule, Scoring, digest
+from leadloop.scoring.ledger import LeadLedger, span_delta
 from leadloop.scoring.matching import event_matches, is_true
 from leadloop.storage.tables import Event, ScoreEntry
 
 _TRUST = {"any": 0, "likely": 1, "verified": 2}
 
 
-def score_event(
-    session: Session, scoring: Scoring, event: Event, lead_id: str, facts: Facts, zone: ZoneInfo
-) -> set[str]:
+def score_event(book: LeadLedger, scoring: Scoring, event: Event, facts: Facts, zone: ZoneInfo) -> set[str]:
     """Write the entries that an event earns; return the models that changed."""
     changed = set()
     for name, model in scoring.models.items():
         if _TRUST.get(event.trust, 0) < _TRUST[model.trust]:
             continue
         for rule in model.rules:
-            if event_matches(rule.match, event, facts) and _counts(
-                session, name, rule, event, lead_id, facts, zone
-            ):
-                added = ledger.add_entry(
-                    session,
-                    entry_key=f"{lead_id}:{name}:{rule.id}:{event.id}",
-                    lead_id=lead_id,
-                    model=name,
-                    rule_id=rule.id,
-                    points=rule.points,
-                    ruleset_digest=digest(model)[:16],
-                    at=event.occurred_at,
-                    event_id=event.id,
-                )
-                if added:
-                    changed.add(name)
+            if not event_matches(rule.match, event, facts):
+                continue
+            if not _counts(book, name, rule, event, facts, zone):
+                continue
+            added = book.add(
+                entry_key=f"{book.lead_id}:{name}:{rule.id}:{event.id}",
+                model=name,
+                rule_id=rule.id,
+                points=rule.points,
+                ruleset_digest=digest(model)[:16],
+                at=event.occurred_at,
+                event_id=event.id,
+            )
+            if added:
+                changed.add(name)
     return changed
 
 
 def score_attributes(
-    session: Session, scoring: Scoring, lead_id: str, facts: Facts, now: datetime, event_id: str | None
+    book: LeadLedger, scoring: Scoring, facts: Facts, now: datetime, event_id: str | None
 ) -> set[str]:
     """Bring the points for who a lead is in line with its fields; return the changed models."""
     changed = set()
     for name, model in scoring.models.items():
-        if not model.attributes:
-            continue
-        held = _points_by_rule(session, lead_id, name)
+        held: dict[str, int] = {}
+        for row in book.entries(name) if model.attributes else ():
+            held[row.rule_id] = held.get(row.rule_id, 0) + row.points
         for attribute in model.attributes:
             wanted = attribute.points if is_true(attribute.when, facts) else 0
             difference = wanted - held.get(attribute.id, 0)
             if difference:
-                ledger.add_entry(
-                    session,
-                    entry_key=f"{lead_id}:{name}:{attribute.id}:{event_id}:{now.isoformat()}",
-                    lead_id=lead_id,
+                book.add(
+                    entry_key=f"{book.lead_id}:{name}:{attribute.id}:{event_id}:{now.isoformat()}",
                     model=name,
                     rule_id=attribute.id,
                     points=difference,
@@ -73,76 +68,40 @@ def score_attributes(
     return changed
 
 
-def _points_by_rule(session: Session, lead_id: str, model: str) -> dict[str, int]:
-    points: dict[str, int] = {}
-    for row in ledger.entries(session, lead_id, model):
-        points[row.rule_id] = points.get(row.rule_id, 0) + row.points
-    return points
-
-
 def _counts(
-    session: Session,
-    model: str,
-    rule: ScoreRule,
-    event: Event,
-    lead_id: str,
-    facts: Facts,
-    zone: ZoneInfo,
+    book: LeadLedger, model: str, rule: ScoreRule, event: Event, facts: Facts, zone: ZoneInfo
 ) -> bool:
-    if rule.at_most is not None and _count_so_far(session, model, rule, event, lead_id, zone) >= (
-        rule.at_most.count
-    ):
-        return False
+    if rule.at_most is not None:
+        so_far = book.all_entries(model, rule.id)
+        if sum(_same_period(book, rule.at_most, row, event, zone) for row in so_far) >= rule.at_most.count:
+            return False
     if rule.every is None:
         return True
-    return _matches_since_entry(session, model, rule, event, lead_id, facts) >= rule.every.times
+    return _matches_since_entry(book, model, rule, event, facts) >= rule.every.times
 
 
-def _count_so_far(
-    session: Session, model: str, rule: ScoreRule, event: Event, lead_id: str, zone: ZoneInfo
-) -> int:
-    assert rule.at_most is not None
-    statement = (
-        select(func.count())
-        .select_from(ScoreEntry)
-        .where(
-            ScoreEntry.lead_id == lead_id,
-            ScoreEntry.model == model,
-            ScoreEntry.rule_id == rule.id,
-        )
-    )
-    per = rule.at_most.per
-    if per == "message":
-        statement = statement.join(Event, col(Event.id) == col(ScoreEntry.event_id)).where(
-            Event.message_id == event.message_id
-        )
-    elif per == "day":
-        day = event.occurred_at.astimezone(zone).date()
-        start = datetime.combine(day, time(), zone)
-        statement = statement.where(ScoreEntry.at >= start, ScoreEntry.at < start + timedelta(days=1))
-    elif isinstance(per, Span):
-        statement = statement.where(ScoreEntry.at > event.occurred_at - ledger.span_delta(per))
-    return session.exec(statement).one()
+def _same_period(book: LeadLedger, at_most: AtMost, row: ScoreEntry, event: Event, zone: ZoneInfo) -> bool:
+    """Return whether an earlier entry falls into the period that the limit counts in."""
+    if at_most.per == "message":
+        earlier = book.session.get(Event, row.event_id) if row.event_id else None
+        return earlier is not None and earlier.message_id == event.message_id
+    if at_most.per == "day":
+        return row.at.astimezone(zone).date() == event.occurred_at.astimezone(zone).date()
+    return row.at > event.occurred_at - span_delta(at_most.per)
 
 
-def _matches_since_entry(
-    session: Session, model: str, rule: ScoreRule, event: Event, lead_id: str, facts: Facts
-) -> int:
+def _matches_since_entry(book: LeadLedger, model: str, rule: ScoreRule, event: Event, facts: Facts) -> int:
     """Count matching events in the span, since the rule last gave points; this one included."""
     assert rule.every is not None
-    start = event.occurred_at - ledger.span_delta(rule.every.within)
-    last = session.exec(
-        select(func.max(Event.lead_seq))
-        .select_from(ScoreEntry)
-        .join(Event, col(Event.id) == col(ScoreEntry.event_id))
-        .where(ScoreEntry.lead_id == lead_id, ScoreEntry.model == model, ScoreEntry.rule_id == rule.id)
-    ).one()
-    statement = select(Event).where(
-        Event.lead_id == lead_id,
-        Event.type == event.type,
-        Event.occurred_at > start,
-        col(Event.lead_seq) > (last or 0),
-        Event.id != event.id,
-    )
-    earlier = session.exec(statement).all()
+    rows = book.all_entries(model, rule.id)
+    last = book.session.get(Event, rows[-1].event_id) if rows and rows[-1].event_id else None
+    earlier = book.session.exec(
+        select(Event).where(
+            Event.lead_id == book.lead_id,
+            Event.type == event.type,
+            Event.occurred_at > event.occurred_at - span_delta(rule.every.within),
+            col(Event.lead_seq) > ((last.lead_seq or 0) if last is not None else 0),
+            Event.id != event.id,
+        )
+    ).all()
     return 1 + sum(event_matches(rule.match, other, facts) for other in earlier)

@@ -13,7 +13,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from leadloop.journey.state import JourneyState
 from leadloop.language.plan import Publication
-from leadloop.scoring.ledger import score_at, shown
+from leadloop.scoring.ledger import LeadLedger, shown
 from leadloop.storage.database import StorageError
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Company, Enrolment, Lead, LeadScore
@@ -95,8 +95,9 @@ def lead_facts_shown(session: Session, lead: Lead) -> dict[str, str]:
 def scores_of(session: Session, publication: Publication, lead: Lead, now: datetime) -> list[ScoreView]:
     """Return the lead's score in every model as it is now, and its band."""
     bands = {one.model: one.band for one in bands_of(session, [lead.id])[lead.id]}
+    ledger = LeadLedger(session, lead.id)
     return [
-        ScoreView(model, shown(score_at(session, lead.id, model, spec, now)), bands.get(model))
+        ScoreView(model, shown(ledger.score(model, spec, now)), bands.get(model))
         for model, spec in publication.scoring.models.items()
     ]
 

@@ -23,7 +23,8 @@ MAIL_POLICY = (
 
 _PAGE = 50
 _SEARCHED = 5000
-_LINK = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:!?)\]}、。」）]")
+_LINK = re.compile(r"https?://[\w.~:/?#\[\]@!$&'()*+,;=%-]*[\w/=%~#&+-]", re.ASCII)
+"""A web address in running text: ASCII (RFC 3986), without the punctuation after it."""
 
 
 @dataclass(frozen=True)

@@ -126,5 +126,5 @@ def test_notice_renders(renderer: Renderer, name: str, locale: str, full: bool) 
     if full and name in ("handoff", "escalation"):
         assert "pricing" in mail.text
         assert "20" in mail.text
-    if full and name != "exit_notice":
+    if full and name != "exit":
         assert "株式会社サンプル" in mail.subject

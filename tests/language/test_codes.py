@@ -46,7 +46,7 @@ CASES: list[tuple[str, Files, str]] = [
     ("SCN107", edited(N, "timeout: 5 days", "timeout: 5 dayz"), f"{N}:12:14"),
     ("SCN109", edited(N, "scenario: welcome", "scenario: 1st"), f"{N}:1:11"),
     ("SCN110", edited(N, "goal:", "group: early\ngoal:"), f"{N}:5:1"),
-    ("SCN111", edited(W, "news@acme.example", '"a@b.example, c@d.example"'), f"{W}:4:32"),
+    ("SCN111", edited(W, "news@acme.example", '"a@b.example, c@d.example"'), f"{W}:4:34"),
     ("SCN112", scenario("  - {exit: a}\n", "reentry: {mode: never, cooldown: 1 day}\n"), f"{N}:6:10"),
     ("SCN113", scenario("  - {exit: a}\n", "title: ''\n"), f"{N}:6:8"),
     ("SCN201", edited(N, "form_submitted", "form_submited"), f"{N}:4:13"),
@@ -63,7 +63,7 @@ CASES: list[tuple[str, Files, str]] = [
     ("SCN307", edited(N, "goal:", 'audience: lead.created_at < now - duration("30d")\ngoal:'), f"{N}:5:35"),
     ("SCN308", edited(N, "{stage: mql}", "{when: lead.score.fit > lead.employees}"), f"{N}:5:14"),
     ("SCN401", edited(N, "- id: case", "- id: thanks"), f"{N}:13:9"),
-    ("SCN402", edited(N, "go: tips", "go: tpis"), f"{N}:11:44"),
+    ("SCN402", edited(N, "go: tips", "go: tpis"), f"{N}:11:48"),
     ("SCN403", edited(N, "    timeout: 5 days\n", ""), f"{N}:10:5"),
     ("SCN404", scenario(f"  - exit: b\n{SENDS_CASE}"), f"{N}:8:5"),
     ("SCN405", scenario(f"{SENDS_CASE}  - go: a\n"), f"{N}:7:5"),
@@ -84,7 +84,7 @@ CASES: list[tuple[str, Files, str]] = [
     ("SCN502", scenario("  - id: a\n    recycle: {max_cycles: 3, on_max: {exit: b}}\n"), f"{N}:7:5"),
     ("SCN503", edited(N, "go: tips", "go: case"), f"{N}:9:5"),
     ("SCN504", edited(N, "goal:", "audience: lead.score.engagement >= 30\ngoal:"), f"{N}:5:36"),
-    ("SCN505", edited(N, "go: tips}", "then: [{score: {model: engagement, points: 5}}]}"), f"{N}:11:47"),
+    ("SCN505", edited(N, "go: tips}", "then: [{score: {model: engagement, points: 5}}]}"), f"{N}:11:51"),
     ("SCN506", edited(N, "exhausted}}", "exhausted}}\n  - exit: done"), f"{N}:17:5"),
 ]
 

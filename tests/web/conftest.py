@@ -37,8 +37,8 @@ async def client(env: Environment, tokens: Tokens, mailbox: Mailbox) -> AsyncIte
 
 
 @pytest.fixture
-async def browser(client: httpx.AsyncClient) -> AsyncIterator[httpx.AsyncClient]:
+async def browser(client: httpx.AsyncClient) -> httpx.AsyncClient:
     """The same client, asking for pages as a browser does."""
     client.headers["accept"] = "text/html,application/xhtml+xml"
     client.headers["accept-language"] = "en"
-    yield client
+    return client

@@ -17,7 +17,7 @@ from leadloop.language.plan import Publication
 from leadloop.storage.tables import Enrolment, Message, Offer, Task
 
 NOTICE_PREFIX = "notice:"
-NAMES = ("handoff", "escalation", "still_working", "task", "exit_notice")
+NAMES = ("handoff", "escalation", "still_working", "task", "exit")
 _LAYOUTS = "layouts/"
 
 
@@ -65,7 +65,7 @@ def notice_context(
         "journey": {
             "scenario": enrolment.scenario,
             "title": (plan.title if plan else "") or enrolment.scenario,
-            "outcome": enrolment.outcome,
+            "outcome": message.reference if name == "exit" else enrolment.outcome,
         },
     }  # fmt: skip
 

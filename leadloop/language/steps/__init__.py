@@ -94,9 +94,10 @@ def _new_id(building: Building, node: Mapping, own: str | None, generated: str, 
 def _read_step(building: Building, node: Mapping, step_id: str, following: Target) -> None:
     report = building.report
     kind = _kind(node)
+    # Stands for a step with errors, and keeps the place before the steps that are nested in it.
+    building.steps[step_id] = GoStep(id=step_id, line=node.place.line, next=following)
     if kind is None or kind not in READERS:
         _report_kind(report, node, kind)
-        building.steps[step_id] = GoStep(id=step_id, line=node.place.line, next=following)
         return
     fields = Fields(report, node, f"a `{kind}` step")
     if fields.take("id") is None and kind in NEED_ID:
@@ -110,7 +111,8 @@ def _read_step(building: Building, node: Mapping, step_id: str, following: Targe
     step = READERS[kind](StepSite(building, fields, step_id, base, following))
     fields.finish(LATER)
     _silence(report, before, building.allowed[step_id])
-    building.steps[step_id] = step or GoStep(id=step_id, line=node.place.line, next=following)
+    if step is not None:
+        building.steps[step_id] = step
 
 
 def _report_kind(report: Report, node: Mapping, kind: str | None) -> None:
