@@ -21,6 +21,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.email import EmailActivities
 from activities.journey import JourneyActivities
+from leadloop import __version__
 from leadloop.clock import RealClock
 from leadloop.connection import ConnectionFailedError, connect
 from leadloop.contracts import email_queue, journeys_queue
@@ -45,6 +46,8 @@ JOURNEYS_AT_ONCE = 4
 EMAIL_THREADS = 4
 GRACE = timedelta(seconds=30)
 """How long a stopping worker lets a send finish."""
+BUILD_ID = f"leadloop-{__version__}"
+"""Named, because the SDK's default reads and compiles every loaded module again: seconds."""
 STICKY = timedelta(seconds=2)
 """How long a journey waits for a killed worker before another takes it over."""
 
@@ -98,6 +101,7 @@ async def running_engine(
                 max_concurrent_local_activities=JOURNEY_THREADS,
                 sticky_queue_schedule_to_start_timeout=STICKY,
                 graceful_shutdown_timeout=GRACE,
+                build_id=BUILD_ID,
             )
         )
         await stack.enter_async_context(
@@ -108,6 +112,7 @@ async def running_engine(
                 activity_executor=email_threads,
                 max_concurrent_activities=EMAIL_THREADS,
                 graceful_shutdown_timeout=GRACE,
+                build_id=BUILD_ID,
             )
         )
         services = asyncio.create_task(run_services(env, client, workspace, stop))

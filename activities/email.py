@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.errors import coded_errors
 from leadloop.contracts import SEND_MESSAGE, SendReply, SendRequest
 from leadloop.delivery.outbox import Outbox
 from leadloop.delivery.smtp import RetryLaterError
@@ -18,15 +19,18 @@ _HEARTBEAT_SECONDS = 3.0
 
 
 class EmailActivities:
-    """Hands messages of the outbox to one mail server or provider."""
+    """Hands messages of the outbox to one mail server or provider.
+
+    An attempt that Temporal gave up on runs to its end: a claimed message wants its record.
+    """
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
-    @activity.defn(name=SEND_MESSAGE)
+    @activity.defn(name=SEND_MESSAGE, no_thread_cancel_exception=True)
     def send_message(self, request: SendRequest) -> SendReply:
         """Take one message as far as it goes. Raises only where a later try may succeed."""
-        with _heartbeats():
+        with coded_errors(), _heartbeats():
             try:
                 status = self._outbox.deliver(request.message_id, request.generation)
             except RetryLaterError as error:

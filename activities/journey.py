@@ -5,21 +5,27 @@ from __future__ import annotations
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.errors import coded_errors
 from leadloop.contracts import TAKE_TURN, TURN_GAP, TurnReply, TurnRequest
 from leadloop.inbox.turn import TurnGapError, take_turn
 from leadloop.storage.environment import Environment
 
 
 class JourneyActivities:
-    """One transaction per call."""
+    """One transaction per call.
+
+    A call that Temporal gave up on runs to its end: to raise in its thread could leave a lock behind,
+    and the turn it commits is the turn that the next attempt finds.
+    """
 
     def __init__(self, env: Environment) -> None:
         self._env = env
 
-    @activity.defn(name=TAKE_TURN)
+    @activity.defn(name=TAKE_TURN, no_thread_cancel_exception=True)
     def take_turn(self, request: TurnRequest) -> TurnReply:
         """Take a turn or say what the journey waits for."""
-        try:
-            return take_turn(self._env, request)
-        except TurnGapError as error:
-            raise ApplicationError(str(error), type=TURN_GAP, non_retryable=True) from None
+        with coded_errors():
+            try:
+                return take_turn(self._env, request)
+            except TurnGapError as error:
+                raise ApplicationError(str(error), type=TURN_GAP, non_retryable=True) from None

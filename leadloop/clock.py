@@ -45,26 +45,27 @@ class RealClock:
 
 
 class WarpedClock:
-    """Scenario time that runs `speed` times as fast as real time, and can be made to wait.
+    """Scenario time that runs `speed` times as fast as real time, up to a limit that others move on.
 
-    A demo advances it and stops it while the engine lags. `at` ignores the real instant and
-    returns the present: a workflow's idea of now may be older than a pause that began since.
+    A demo moves the limit as its engine gets work done, so that scenario time never runs far ahead
+    of it. Time spent at the limit is lost, not caught up. `at` ignores the real instant and returns
+    the present: a workflow's idea of now may be older than a stop that began since.
     """
 
     warped = True
 
-    def __init__(self, start: datetime, speed: float) -> None:
+    def __init__(self, start: datetime, speed: float, limit: datetime | None = None) -> None:
         if speed <= 0:
             raise ValueError("the speed must be positive")
         self._scenario = start
         self._real = time.monotonic()
         self._speed = speed
-        self._running = True
+        self._limit = limit
         self._lock = threading.Lock()
 
     def now(self) -> datetime:
         with self._lock:
-            return self._now()
+            return self._advance()
 
     def at(self, real: datetime) -> datetime:
         return self.now()
@@ -72,18 +73,25 @@ class WarpedClock:
     def real_seconds(self, scenario: timedelta) -> float:
         return scenario.total_seconds() / self._speed
 
-    def pause(self) -> None:
-        """Stop at the present scenario instant."""
+    def run_until(self, limit: datetime | None) -> None:
+        """Let it run, but not beyond `limit`; a limit in the past stops it where it is."""
         with self._lock:
-            self._scenario, self._real, self._running = self._now(), time.monotonic(), False
+            self._advance()
+            self._limit = limit
 
-    def resume(self) -> None:
-        """Go on from where `pause` stopped."""
+    def change_speed(self, speed: float) -> None:
+        """Run at another speed from the present scenario instant on."""
+        if speed <= 0:
+            raise ValueError("the speed must be positive")
         with self._lock:
-            if not self._running:
-                self._real, self._running = time.monotonic(), True
+            self._advance()
+            self._speed = speed
 
-    def _now(self) -> datetime:
-        if not self._running:
-            return self._scenario
-        return self._scenario + timedelta(seconds=(time.monotonic() - self._real) * self._speed)
+    def _advance(self) -> datetime:
+        """Move to the present. Scenario time never goes back, whatever the limit."""
+        real = time.monotonic()
+        reached = self._scenario + timedelta(seconds=(real - self._real) * self._speed)
+        if self._limit is not None:
+            reached = max(self._scenario, min(reached, self._limit))
+        self._scenario, self._real = reached, real
+        return reached

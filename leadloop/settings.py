@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     smtp_security: Literal["none", "starttls", "tls"] = "none"
     smtp_username: str | None = None
     smtp_password: SecretStr | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    """The least that is logged, to standard error."""
     fail_at: str | None = None
     """Tests only: a point at which the process dies, for example `after_claim`."""
 

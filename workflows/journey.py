@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from leadloop.contracts import (
@@ -32,6 +32,9 @@ _NEVER = [TURN_GAP]
 _QUICK = RetryPolicy(
     initial_interval=timedelta(milliseconds=100),
     maximum_interval=timedelta(seconds=1),
+    # Four attempts of a second fit into the five seconds. The SDK does not hold local activities to
+    # their schedule-to-close timeout over several attempts, so the number must end them.
+    maximum_attempts=4,
     non_retryable_error_types=_NEVER,
 )
 _PATIENT = RetryPolicy(maximum_interval=timedelta(seconds=60), non_retryable_error_types=_NEVER)
@@ -83,7 +86,9 @@ class JourneyWorkflow:
                 schedule_to_close_timeout=timedelta(seconds=5),
                 retry_policy=_QUICK,
             )
-        except ActivityError:
+        except (ActivityError, ApplicationError) as error:  # a local one that fails is not wrapped
+            if is_cancelled_exception(error) or getattr(error, "type", None) == TURN_GAP:
+                raise
             # The database is away or slow: the same question, asked through the server, for ever.
             reply = await workflow.execute_activity(
                 TAKE_TURN,

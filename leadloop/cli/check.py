@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 from leadloop.cli.workspaces import WorkspaceOption, find_workspace
 
 if TYPE_CHECKING:
+    from leadloop.language.compiler import Compilation
     from leadloop.language.diagnostics import Diagnostic
 
 
@@ -25,8 +27,9 @@ class OutputFormat(StrEnum):
 def check(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(help="Scenario files or folders to check. Default: the whole workspace.",
-                       show_default=False),
+        typer.Argument(
+            help="Scenario files or folders to check. Default: the whole workspace.", show_default=False
+        ),
     ] = None,
     workspace: WorkspaceOption = None,
     output_format: Annotated[
@@ -34,14 +37,12 @@ def check(
     ] = OutputFormat.text,
 ) -> None:
     """Check scenarios, scoring, lifecycle, streams and templates. Exit code 1 on errors."""
-    from leadloop.language.compiler import compile_workspace
-
     folder = find_workspace(workspace)
     missing = [path for path in paths or [] if not path.exists()]
     if missing:
         typer.echo(f"no such file or folder: {', '.join(map(str, missing))}", err=True)
         raise typer.Exit(2)
-    compilation = compile_workspace(folder, paths or None)
+    compilation = _compile(folder, paths or None)
     errors, warnings = len(compilation.errors), len(compilation.warnings)
     if output_format is OutputFormat.json:
         _print_json(compilation.diagnostics, errors, warnings)
@@ -51,6 +52,17 @@ def check(
         typer.echo(_summary(errors, warnings, plans))
     if errors:
         raise typer.Exit(1)
+
+
+def _compile(folder: Path, only: list[Path] | None) -> Compilation:
+    """Compile without garbage collection, which would be a tenth of the command's time."""
+    gc.disable()
+    try:
+        from leadloop.language.compiler import compile_workspace
+
+        return compile_workspace(folder, only)
+    finally:
+        gc.enable()
 
 
 def _print_json(diagnostics: list[Diagnostic], errors: int, warnings: int) -> None:

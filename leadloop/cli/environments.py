@@ -4,38 +4,78 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from leadloop.storage.environment import Environment
-
-
-@contextmanager
-def open_environment() -> Iterator[Environment]:
-    """Open the environment that the settings name; exit with a hint where nothing is published."""
-    from sqlalchemy.exc import OperationalError, ProgrammingError
-
-    from leadloop.clock import RealClock
-    from leadloop.keys import Keys
     from leadloop.settings import Settings
     from leadloop.storage.database import Database
     from leadloop.storage.environment import Environment
-    from leadloop.storage.publications import NotPublishedError, PublicationStore
+
+StateOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--state",
+        help="Folder of databases, mailbox and secret. Default: LEADLOOP_STATE, else .leadloop here.",
+        show_default=False,
+    ),
+]
+
+
+def settings_for(state: Path | None) -> Settings:
+    """Return the settings, with the state folder that the command names."""
+    from leadloop.settings import Settings
 
     settings = Settings()
+    return settings if state is None else settings.model_copy(update={"state": state})
+
+
+@contextmanager
+def open_database(settings: Settings, *, make: bool = False) -> Iterator[Database]:
+    """Open the database that the settings name; exit with a hint where its file does not exist."""
+    from leadloop.storage.database import Database
+
+    file = settings.state / "leadloop.db"
+    if not make and not settings.database_url and not file.exists():
+        typer.echo(f"there is no database {file}; start with `leadloop up`, or name its --state", err=True)
+        raise typer.Exit(1)
     database = Database(settings.database_address())
-    env = Environment(database, RealClock(), Keys(settings.secret_bytes()), PublicationStore(database))
     try:
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def open_environment(state: Path | None = None) -> Iterator[Environment]:
+    """Open the environment that the settings name; exit with a hint where nothing is published."""
+    from sqlalchemy.exc import OperationalError, ProgrammingError
+
+    from leadloop.storage.publications import NotPublishedError
+
+    settings = settings_for(state)
+    with open_database(settings) as database:
+        env = environment_of(settings, database)
         try:
             env.publications.current()
-        except (NotPublishedError, OperationalError, ProgrammingError):
+        except (NotPublishedError, OperationalError, ProgrammingError) as error:
+            if "connection" in str(error):
+                raise
             typer.echo("nothing is published in this database yet; start with `leadloop up`", err=True)
             raise typer.Exit(1) from None
         yield env
-    finally:
-        database.close()
+
+
+def environment_of(settings: Settings, database: Database) -> Environment:
+    """Return the environment of an open database, on real time."""
+    from leadloop.clock import RealClock
+    from leadloop.keys import Keys
+    from leadloop.storage.environment import Environment
+    from leadloop.storage.publications import PublicationStore
+
+    return Environment(database, RealClock(), Keys(settings.secret_bytes()), PublicationStore(database))
 
 
 def find_lead_id(env: Environment, text: str) -> str:

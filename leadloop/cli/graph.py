@@ -18,7 +18,7 @@ def graph(
     from leadloop.language.compiler import compile_workspace
     from leadloop.language.diagnostics import render_text
     from leadloop.language.graph import to_mermaid
-    from leadloop.language.suggest import suggestion
+    from leadloop.language.suggest import Suggestion
 
     folder = find_workspace(workspace)
     path = Path(scenario)
@@ -30,6 +30,6 @@ def graph(
     plans = compilation.publication.plans
     plan = next(iter(plans.values()), None) if only else plans.get(scenario)
     if plan is None:
-        typer.echo(f"there is no scenario `{scenario}`: {suggestion(scenario, plans)}", err=True)
+        typer.echo(f"there is no scenario `{scenario}`: {Suggestion(scenario, plans)}", err=True)
         raise typer.Exit(1)
     typer.echo(to_mermaid(plan), nl=False)

@@ -12,7 +12,9 @@ MARK = Path("scenarios") / "workspace.yaml"
 WorkspaceOption = Annotated[
     Path | None,
     typer.Option(
-        "--workspace", "-w", show_default=False,
+        "--workspace",
+        "-w",
+        show_default=False,
         help="The folder with scenarios/ and templates/. Default: the nearest one, from here upwards.",
     ),
 ]

@@ -109,10 +109,11 @@ def _hold(session: Session, env: Environment, rows: LockedMessage, now: datetime
         return None
     if rows.enrolment.status != EnrolmentStatus.RUNNING:
         return Hold(now + _PAUSE_HOLD, "paused")
-    workspace = env.publications.current(session).publication.workspace
+    publication = env.publications.current(session).publication
+    workspace = publication.workspace
     topic = workspace.topics[rows.message.topic or ""]
     if rows.lead.in_sales and topic.caps != "exempt":
         return Hold(now + _SALES_HOLD, "sales")
-    return cap_hold(session, rows.message, rows.lead, topic, workspace, now) or window_hold(
+    return cap_hold(session, rows.message, rows.lead, topic, publication, now) or window_hold(
         rows.lead, topic, workspace, now
     )

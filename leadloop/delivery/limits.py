@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func
@@ -12,10 +12,12 @@ from sqlmodel import Session, col, select
 
 from leadloop.inbox.facts import lead_zone
 from leadloop.journey.calendar import add_span, next_open
-from leadloop.language.plan import Frequency, Span, Topic, Workspace
+from leadloop.language.plan import Frequency, Publication, Span, Topic, Workspace
 from leadloop.storage.tables import Lead, Message, MessageStatus
 
 ALL = "all"
+_GIVE_WAY = timedelta(hours=1)
+"""How long a mail makes room for one of a higher priority before it looks again."""
 COUNTED = (MessageStatus.SENT, MessageStatus.SENDING, MessageStatus.UNCERTAIN)
 """What may have reached the lead counts."""
 
@@ -38,12 +40,17 @@ def window_hold(lead: Lead, topic: Topic, workspace: Workspace, now: datetime) -
 
 
 def cap_hold(
-    session: Session, message: Message, lead: Lead, topic: Topic, workspace: Workspace, now: datetime
+    session: Session, message: Message, lead: Lead, topic: Topic, publication: Publication, now: datetime
 ) -> Hold | None:
-    """Return until when the caps are reached, moved into the send window; None where there is room."""
+    """Return until when the caps are reached, moved into the send window; None where there is room.
+
+    Room that mails of a higher `priority` are waiting for is not there for this one.
+    """
     if topic.caps == "exempt":
         return None
+    workspace = publication.workspace
     zone = lead_zone(lead, workspace)
+    ahead = _ahead(session, message, lead, publication, now)
     frees: list[datetime] = []
     for name, cap in workspace.limits.frequency.items():
         if name in (ALL, message.topic):
@@ -51,6 +58,8 @@ def cap_hold(
             sent = _sent_since(session, message, lead, topics, _back(now, cap.per, zone))
             if (free := _free_at(sent, cap, zone)) is not None and free > now:
                 frees.append(free)
+            elif len(sent) + sum(other in topics for other in ahead) >= cap.count:
+                return Hold(_in_window(now + _GIVE_WAY, lead, topic, workspace), "priority")
     if not frees:
         return None
     return Hold(_in_window(max(frees), lead, topic, workspace), "caps")
@@ -85,6 +94,31 @@ def _sent_since(
         )
     ).all()
     return sorted(at for row in rows if (at := row.sent_at or row.claimed_at) is not None)
+
+
+def _ahead(
+    session: Session, message: Message, lead: Lead, publication: Publication, now: datetime
+) -> list[str]:
+    """Return the topics of the lead's mails that are about to go and have a higher priority."""
+    rows = session.exec(
+        select(Message).where(
+            Message.lead_id == lead.id,
+            Message.kind == "mail",
+            Message.id != message.id,
+            col(Message.status).in_((MessageStatus.NEW, MessageStatus.HELD)),
+        )
+    ).all()
+    own = _priority(publication, message)
+    return [
+        row.topic or ""
+        for row in rows
+        if _priority(publication, row) > own and (row.hold_until or now) <= now + _GIVE_WAY
+    ]
+
+
+def _priority(publication: Publication, message: Message) -> int:
+    plan = publication.plans.get(message.scenario)
+    return plan.priority if plan is not None else 0
 
 
 def _counted_topics(workspace: Workspace) -> list[str]:

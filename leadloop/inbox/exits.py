@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from leadloop.inbox.waits import disarm
 from leadloop.inbox.wakes import ask_wake
 from leadloop.language.plan import EventMatch, Matcher, Plan, StageMatch, WhenMatch
+from leadloop.sales.offers import withdraw_offers
 from leadloop.sales.tasks import withdraw_tasks
 from leadloop.scoring.matching import is_true, matches
-from leadloop.storage.tables import Enrolment, EnrolmentStatus, Event, Message
+from leadloop.storage.tables import Enrolment, EnrolmentStatus, Event, Message, MessageStatus
 
 if TYPE_CHECKING:
     from leadloop.inbox.apply import Application
@@ -50,10 +51,31 @@ def end_journey(application: Application, enrolment: Enrolment, outcome: str, re
     enrolment.due_at = None
     session.add(enrolment)
     disarm(session, enrolment.id)
-    if outcome != UNSUBSCRIBED:
-        withdraw_tasks(session, application.lead, enrolment.id, application.now)
+    _drop_unsent(session, enrolment.id, outcome)
+    now = application.now
+    withdraw_tasks(session, application.lead, enrolment.id, now)
+    withdraw_offers(
+        session, application.lead, enrolment.id, outcome, now, accepted=outcome in (ERASED, RESTARTED)
+    )
+    application.changed()
     session.flush()
     ask_wake(session, enrolment.id, application.now)
+
+
+def _drop_unsent(session: Session, enrolment_id: str, outcome: str) -> None:
+    """Skip the journey's mails that nobody has claimed yet: nothing would ever take them up again."""
+    rows = session.exec(
+        select(Message).where(
+            Message.enrolment_id == enrolment_id,
+            Message.kind == "mail",
+            col(Message.status).in_((MessageStatus.NEW, MessageStatus.HELD)),
+        )
+    ).all()
+    for message in rows:
+        message.status = MessageStatus.SKIPPED
+        message.reason = outcome if outcome in (UNSUBSCRIBED, ERASED) else "journey_ended"
+        message.hold_until = None
+        session.add(message)
 
 
 def meets_now(matchers: Sequence[Matcher], application: Application) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlmodel import Session
 
 from leadloop.conditions import FactValue
-from leadloop.language.plan import Publication, Workspace
+from leadloop.language.plan import FieldSpec, Publication, Workspace
 from leadloop.sales.deals import open_deals
 from leadloop.scoring.ledger import LeadLedger, shown
 from leadloop.storage.tables import Company, Lead, LeadScore
@@ -88,27 +89,37 @@ def lead_facts(session: Session, publication: Publication, lead: Lead, now: date
     return LeadReader(session, publication, lead).facts(now)
 
 
-def _parsed(value: Any, kind: str) -> Any:
-    if not isinstance(value, str):
-        return value
-    if kind == "date":
-        return date.fromisoformat(value) if len(value) == 10 else value
-    return datetime.fromisoformat(value) if kind == "datetime" else value
-
-
 def run_facts(
-    properties: dict[str, Any], declared: dict[str, Any], entered_at: datetime, cycle: int, zone: ZoneInfo
+    properties: Mapping[str, Any],
+    declared: Mapping[str, FieldSpec],
+    entered_at: datetime,
+    cycle: int,
+    zone: ZoneInfo,
 ) -> dict[str, FactValue]:
-    """Return the `run.*` facts: when and in which cycle it began, and the event that began it.
-
-    Date properties become instants at the start of the day, but a month (`2027-04`) stays text:
-    the calendar knows its first business day.
-    """
+    """Return the `run.*` facts: when and in which cycle it began, and the event that began it."""
     facts: dict[str, FactValue] = {"run.entered_at": entered_at, "run.cycle": cycle}
     for name, value in properties.items():
         spec = declared.get(name)
         _put(facts, f"run.entry.{name}", _parsed(value, spec.type if spec else "text"), zone)
     return facts
+
+
+def date_facts(prefix: str, values: Mapping[str, Any], declared: Mapping[str, FieldSpec]) -> dict[str, str]:
+    """Return the values that are days or months, as text: waits know a month's first open day."""
+    return {
+        f"{prefix}{name}": value
+        for name, value in values.items()
+        if name in declared and declared[name].type == "date" and isinstance(value, str)
+    }
+
+
+def _parsed(value: Any, kind: str) -> Any:
+    """Read a stored date or instant; in a condition a month is its first day."""
+    if not isinstance(value, str) or kind not in ("date", "datetime"):
+        return value
+    if kind == "datetime":
+        return datetime.fromisoformat(value)
+    return date.fromisoformat(value if len(value) == len("2027-04-05") else f"{value}-01")
 
 
 def _put(facts: dict[str, FactValue], name: str, value: Any, zone: ZoneInfo) -> None:

@@ -23,6 +23,7 @@ from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Event, EventKey, Lead
 
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
 _TEXT_LIMIT = 4096
 _FUTURE = timedelta(days=1)
@@ -207,7 +208,7 @@ def _fits(value: object, spec: FieldSpec) -> bool:
 
 def _is_date(text: str) -> bool:
     try:
-        return len(text) == 10 and bool(date.fromisoformat(text))
+        return _DAY.fullmatch(text) is not None and bool(date.fromisoformat(text))
     except ValueError:
         return False
 

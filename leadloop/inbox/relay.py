@@ -15,6 +15,9 @@ from datetime import timedelta
 
 import structlog
 from sqlmodel import col, delete, select
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError
@@ -71,6 +74,18 @@ class Relay:
         if any(call.token for call in sent):
             await asyncio.to_thread(self._forget, sent)
         return len(sent)
+
+    async def backlog(self) -> int:
+        """Return about how many workflow tasks wait for a worker."""
+        reply = await self.client.workflow_service.describe_task_queue(
+            DescribeTaskQueueRequest(
+                namespace=self.client.namespace,
+                task_queue=TaskQueue(name=journeys_queue(self.workspace)),
+                task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+                report_stats=True,
+            )
+        )
+        return int(reply.stats.approximate_backlog_count)
 
     def _collect(self) -> list[_Call]:
         with self.env.database.read() as session:

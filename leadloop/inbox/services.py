@@ -17,6 +17,8 @@ from leadloop.storage.environment import Environment
 _POLL_SECONDS = 0.25
 _WARPED_POLL_SECONDS = 0.02
 _SWEEP_SECONDS = 15.0
+_MOST_BACKLOG = 100
+"""Workflow tasks that may wait in the queue before the sweeper holds back."""
 _PAUSE_AFTER_ERROR_SECONDS = 1.0
 _log = structlog.get_logger()
 
@@ -33,7 +35,9 @@ async def run_services(env: Environment, client: Client, workspace: str, stop: a
         return await asyncio.to_thread(run_due, env)
 
     async def sweep_once() -> int:
-        await asyncio.to_thread(sweep, env)
+        # Overdue because the workers are busy is not stuck: a restart would only add to the queue.
+        if await relay.backlog() <= _MOST_BACKLOG:
+            await asyncio.to_thread(sweep, env)
         return 0
 
     await asyncio.gather(

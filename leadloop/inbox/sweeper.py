@@ -20,6 +20,9 @@ OVERDUE = timedelta(seconds=60)
 SEND_OVERDUE = timedelta(minutes=30)
 """A send may take as long as a slow mail server; only later it counts as not moving."""
 
+PAUSE = timedelta(minutes=5)
+"""Between two restarts of one journey: the first may only be waiting for a worker."""
+
 _log = structlog.get_logger()
 
 
@@ -52,11 +55,14 @@ def _is_overdue(env: Environment) -> ColumnElement[bool]:
     now = env.clock.now()
     running = col(Enrolment.status) == EnrolmentStatus.RUNNING
     kind = col(Enrolment.next)["kind"].as_string()
+    rested = or_(col(Enrolment.swept_at).is_(None), col(Enrolment.swept_at) <= now - PAUSE)
+    rested_send = or_(col(Enrolment.swept_at).is_(None), col(Enrolment.swept_at) <= now - SEND_OVERDUE)
     return or_(
-        running & (col(Enrolment.due_at) <= now - OVERDUE),
-        running & (col(Enrolment.turn_no) == 0) & (col(Enrolment.moved_at) <= now - OVERDUE),
-        running & (kind == "send") & (col(Enrolment.moved_at) <= now - SEND_OVERDUE),
-        (col(Enrolment.status) == EnrolmentStatus.ENDED)
+        rested & running & (col(Enrolment.due_at) <= now - OVERDUE),
+        rested & running & (col(Enrolment.turn_no) == 0) & (col(Enrolment.moved_at) <= now - OVERDUE),
+        rested_send & running & (kind == "send") & (col(Enrolment.moved_at) <= now - SEND_OVERDUE),
+        rested
+        & (col(Enrolment.status) == EnrolmentStatus.ENDED)
         & (col(Enrolment.ended_at) <= now - OVERDUE)
         & (kind != "end"),
     )
@@ -72,6 +78,7 @@ def _restart(env: Environment, enrolment_id: str, lead_id: str) -> bool:
         if still is None:
             return False
         enrolment.generation += 1
+        enrolment.swept_at = env.clock.now()
         session.add(enrolment)
         ask_wake(session, enrolment_id, env.clock.now(), restart=True)
         return True

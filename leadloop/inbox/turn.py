@@ -16,7 +16,7 @@ from leadloop.contracts import Next, TurnReply, TurnRequest, email_queue
 from leadloop.inbox import waits
 from leadloop.inbox.apply import Application
 from leadloop.inbox.effects import apply_effect, find_message
-from leadloop.inbox.facts import lead_zone, run_facts
+from leadloop.inbox.facts import date_facts, lead_zone, run_facts
 from leadloop.journey.decide import decide
 from leadloop.journey.state import (
     BranchTaken,
@@ -97,7 +97,7 @@ def _cause(session: Session, enrolment: Enrolment, now: datetime) -> Cause | _Cl
     if enrolment.turn_no > 0 and enrolment.next.get("kind") == "end":
         return None
     if enrolment.status == EnrolmentStatus.ENDED:
-        return _Closed()
+        return None if _is_in_flight(session, enrolment) else _Closed()
     if enrolment.status != EnrolmentStatus.RUNNING:
         return None
     if enrolment.turn_no == 0:
@@ -112,6 +112,12 @@ def _cause(session: Session, enrolment: Enrolment, now: datetime) -> Cause | _Cl
     if branch is not None:
         return branch
     return TimedOut() if head.due_at is not None and head.due_at <= now else None
+
+
+def _is_in_flight(session: Session, enrolment: Enrolment) -> bool:
+    """Return whether the head's message is still to be finished; only then the journey is closed."""
+    message = session.get(Message, enrolment.next.get("message_id") or "")
+    return message is not None and message.status not in _FINISHED
 
 
 def branch_taken(session: Session, enrolment_id: str) -> BranchTaken | None:
@@ -234,16 +240,10 @@ def journey_facts(application: Application, enrolment: Enrolment, plan: Plan) ->
     zone = lead_zone(application.lead, workspace)
     window = workspace.limits.send_window
     cause = session.get(Event, enrolment.cause_event_id) if enrolment.cause_event_id else None
+    properties = cause.properties if cause else {}
+    declared = workspace.events.get(cause.type, {}) if cause else {}
     values = dict(application.facts)
-    values.update(
-        run_facts(
-            cause.properties if cause else {},
-            workspace.events.get(cause.type, {}) if cause else {},
-            enrolment.entered_at,
-            enrolment.cycle,
-            zone,
-        )
-    )
+    values.update(run_facts(properties, declared, enrolment.entered_at, enrolment.cycle, zone))
     references: dict[str, str] = {}
     if any(step.kind in ("hand_off", "task") for step in plan.steps.values()):
         for offer_key, offer_id in session.exec(
@@ -277,6 +277,8 @@ def journey_facts(application: Application, enrolment: Enrolment, plan: Plan) ->
         queues=workspace.queues,
         streams=streams,
         had_templates=had,
+        dates=date_facts("lead.", application.lead.fields, workspace.lead_fields)
+        | date_facts("run.entry.", properties, declared),
         references=references,
     )
 

@@ -44,7 +44,7 @@ class JourneyFacts:
     """Dotted facts: `lead.*`, `run.*`. An unknown fact is absent."""
     lead_seq: int
     zone: ZoneInfo
-    """The lead's: lead, else company, else workspace."""
+    """The lead's, else the workspace's."""
     calendars: Mapping[str, Calendar]
     send_calendar: Calendar | None
     """Calendar of `business` units outside hand_off and task."""
@@ -53,8 +53,15 @@ class JourneyFacts:
     """Read live: of the current publication, not of the one the journey began with."""
     had_templates: frozenset[str] = frozenset()
     """Templates the lead was mailed, in any scenario."""
+    dates: Mapping[str, str] = field(default_factory=dict)
+    """Dotted facts that are days or months, as text (`2027-04-05`, `2027-04`), for waits: in
+    `values` they are instants, for conditions."""
     references: Mapping[str, str] = field(default_factory=dict)
     """Offer and task keys of this journey -> ids of their rows."""
+
+    def wait_fact(self, name: str) -> object | None:
+        """Return what a wait counts from: a day, a month or an instant; None where it is unknown."""
+        return self.dates.get(name) or self.values.get(name)
 
 
 # --- causes: why a turn is taken ----------------------------------------------------------------

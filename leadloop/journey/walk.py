@@ -121,7 +121,7 @@ class Walk:
             start=self.now,
             zone=self.facts.zone,
             calendar=self.facts.send_calendar,
-            fact=self.facts.values.get,
+            fact=self.facts.wait_fact,
         )
         if resolved is None:
             raise HoldError(f"`{self.state.step}` waits for a date that is not known")

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from leadloop.language.plan import FactType, FieldSpec, FieldType
 
+_TEXT_FIELDS = (
+    "email", "family_name", "given_name", "family_kana", "given_kana", "honorific", "company",
+    "department", "job_title", "phone", "mobile", "prefecture", "country", "timezone", "locale",
+    "source", "owner", "last_owner", "stage",
+)  # fmt: skip
 LEAD_FIELDS: dict[str, FieldSpec] = {
-    **{
-        name: FieldSpec(type="text")
-        for name in (
-            "email", "family_name", "given_name", "family_kana", "given_kana", "honorific", "company",
-            "department", "job_title", "phone", "mobile", "prefecture", "country", "timezone", "locale",
-            "source", "owner", "last_owner", "stage",
-        )
-    },
+    **{name: FieldSpec(type="text") for name in _TEXT_FIELDS},
     "in_sales": FieldSpec(type="bool"),
     "created_at": FieldSpec(type="datetime"),
     "last_active_at": FieldSpec(type="datetime"),
@@ -24,7 +22,12 @@ LEAD_FIELDS: dict[str, FieldSpec] = {
 """Built-in fields of a lead. `tags` is a list of texts and therefore not a field."""
 
 COMPANY_FACTS: dict[str, FactType] = {
-    "id": "text", "name": "text", "domain": "text", "owner": "text", "stage": "text", "open_deals": "int",
+    "id": "text",
+    "name": "text",
+    "domain": "text",
+    "owner": "text",
+    "stage": "text",
+    "open_deals": "int",
 }
 """Facts below `lead.company`."""
 
@@ -32,7 +35,12 @@ RUN_FACTS: dict[str, FactType] = {"entered_at": "instant", "cycle": "int"}
 """Facts below `run`, beside `run.entry.<property>`."""
 
 FACT_TYPES: dict[FieldType, FactType] = {
-    "text": "text", "enum": "text", "int": "int", "bool": "bool", "date": "instant", "datetime": "instant",
+    "text": "text",
+    "enum": "text",
+    "int": "int",
+    "bool": "bool",
+    "date": "instant",
+    "datetime": "instant",
 }
 """Field type -> type in a condition."""
 
@@ -40,7 +48,11 @@ SYMBOLIC = ("form", "topic", "model", "stage", "band", "lost_reason")
 """Property types that stand for a declared list of names."""
 
 _DEAL = {
-    "deal": "text", "amount": "int", "reason": "lost_reason", "revisit_on": "date", "note": "text",
+    "deal": "text",
+    "amount": "int",
+    "reason": "lost_reason",
+    "revisit_on": "date",
+    "note": "text",
 }
 EVENTS: dict[str, dict[str, str]] = {
     "lead_created": {},
@@ -68,8 +80,16 @@ EVENTS: dict[str, dict[str, str]] = {
 """Built-in events and their properties. `revisit_on` is a date; a month `2027-04` is legal too."""
 
 MESSAGE_EVENTS = frozenset(
-    {"email_sent", "email_delivered", "email_opened", "email_clicked", "email_replied", "email_bounced",
-     "email_complained", "unsubscribed"}
+    {
+        "email_sent",
+        "email_delivered",
+        "email_opened",
+        "email_clicked",
+        "email_replied",
+        "email_bounced",
+        "email_complained",
+        "unsubscribed",
+    }
 )
 """Events that belong to one message, so that `of:` can name its step."""
 

@@ -19,7 +19,7 @@ from leadloop.language.scenario import Compiled, read_scenario
 from leadloop.language.scoring import model_names, read_bands, read_scoring
 from leadloop.language.sources import Place, Source
 from leadloop.language.streams import read_streams, stream_names
-from leadloop.language.template_store import LAYOUTS, SUFFIXES, TemplateStore, locale_of
+from leadloop.language.template_store import LAYOUTS, MISTAKEN, SUFFIXES, TemplateStore, locale_of
 from leadloop.language.templates import check_templates, template_scope
 from leadloop.language.vocabulary import Vocabulary
 from leadloop.language.workspace import read_workspace
@@ -101,8 +101,9 @@ class _Compiler:
             parts = self.parts(roots)
             for name in names:
                 if name in roots:
-                    compiled = read_scenario(self.report, roots[name], parts.vocabulary, parts.templates,
-                                             parts.scoring)
+                    compiled = read_scenario(
+                        self.report, roots[name], parts.vocabulary, parts.templates, parts.scoring
+                    )
                     scenarios += [compiled] if compiled is not None else []
             self.across(scenarios)
         diagnostics = in_order(self.report.diagnostics)
@@ -142,8 +143,12 @@ class _Compiler:
             data = path.read_bytes()
         except OSError:
             if name == WORKSPACE or path.exists():
-                self.report.add("SCN016", Place(Source(name, "")), what=f"`{name}`",
-                                fix="`leadloop new workspace NAME` writes a first one")
+                self.report.add(
+                    "SCN016",
+                    Place(Source(name, "")),
+                    what=f"`{name}`",
+                    fix="`leadloop new workspace NAME` writes a first one",
+                )
             return None
         self.sources[name] = Source(name, "")
         source = decode(name, data, self.report)
@@ -181,13 +186,21 @@ class _Compiler:
         store = TemplateStore(locale)
         folder = self.folder / "templates"
         for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
-            if path.is_dir() or path.name.startswith(".") or not path.name.endswith(SUFFIXES):
+            if path.is_dir() or path.name.startswith(".") or not path.name.endswith((*SUFFIXES, *MISTAKEN)):
                 continue
             name = path.relative_to(folder).as_posix()
             shown = f"templates/{name}"
+            if not name.endswith(SUFFIXES):
+                why = "its name does not end in `.md` or `.html.j2`"
+                self.report.add("SCN017", Place(Source(shown, "")), why=why, fix="rename or remove it")
+                continue
             if not name.startswith(LAYOUTS) and locale_of(name) is None:
-                self.report.add("SCN017", Place(Source(shown, "")), why="its name has no language",
-                                fix=f"name it `{name.partition('.')[0]}.{locale}.md`")
+                self.report.add(
+                    "SCN017",
+                    Place(Source(shown, "")),
+                    why="its name has no language",
+                    fix=f"name it `{name.partition('.')[0]}.{locale}.md`",
+                )
                 continue
             try:
                 source = decode(shown, path.read_bytes(), self.report)
@@ -211,8 +224,12 @@ class _Compiler:
         for entry, place in one.entries:
             for other_entry, _ in other.entries:
                 first, second = entry.match, other_entry.match
-                if isinstance(first, EventMatch) and isinstance(second, EventMatch) \
-                        and first.event == second.event == "deal_lost" and not _disjoint(first, second):
+                if (
+                    isinstance(first, EventMatch)
+                    and isinstance(second, EventMatch)
+                    and first.event == second.event == "deal_lost"
+                    and not _disjoint(first, second)
+                ):
                     self.report.add("SCN408", place, other=other.name)
 
     def publication(self, parts: _Parts, plans: dict[str, Plan]) -> Publication:
@@ -231,7 +248,9 @@ def _with_events(vocabulary: Vocabulary, workspace: Workspace) -> Vocabulary:
     events = vocabulary.resolve_events(workspace.events)
     return Vocabulary(
         workspace=workspace.model_copy(update={"events": events}),
-        models=vocabulary.models, levels=vocabulary.levels, stages=vocabulary.stages,
+        models=vocabulary.models,
+        levels=vocabulary.levels,
+        stages=vocabulary.stages,
         streams=vocabulary.streams,
     )
 
@@ -239,5 +258,7 @@ def _with_events(vocabulary: Vocabulary, workspace: Workspace) -> Vocabulary:
 def _disjoint(first: EventMatch, second: EventMatch) -> bool:
     """Return whether no event can match both, judged by the values of their properties."""
     values = {one.name: set(one.values) for one in first.properties if one.values}
-    return any(one.name in values and one.values and not values[one.name] & set(one.values)
-               for one in second.properties)
+    return any(
+        one.name in values and one.values and not values[one.name] & set(one.values)
+        for one in second.properties
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -11,6 +12,8 @@ from leadloop.language.messages import MESSAGES
 from leadloop.language.sources import Place, Source
 
 Severity = Literal["error", "warning"]
+MOST = 100
+"""So many problems of one file are told."""
 WIDEST = 160
 """So many characters of a source line are shown."""
 
@@ -35,8 +38,10 @@ class Diagnostic:
         lines = [f"{self.path}:{self.line}:{self.column}: {self.severity} {self.code}: {self.message}"]
         if self.source_line.strip():
             lines += [f"  {number} | {self.source_line}", f"  {' ' * len(number)} | {self.caret}"]
-        lines += [f"  hint: {line}" if at == 0 else f"        {line}"
-                  for at, line in enumerate(self.hint.splitlines())]
+        lines += [
+            f"  hint: {line}" if at == 0 else f"        {line}"
+            for at, line in enumerate(self.hint.splitlines())
+        ]
         return "\n".join(lines)
 
 
@@ -46,21 +51,29 @@ class Report:
     def __init__(self) -> None:
         self.diagnostics: list[Diagnostic] = []
         self._seen: set[tuple[str, str, int, int, str]] = set()
+        self._errors: Counter[str] = Counter()
 
     def add(self, code: str, place: Place, hint: str = "", **values: object) -> None:
         """Add the problem `code`; `values` fill its message. `hint` replaces the usual hint."""
+        path = place.source.path
+        if self._errors[path] > MOST:
+            return
         entry = MESSAGES[code]
+        if self._errors[path] == MOST and entry.severity == "error":
+            code, values, hint = "SCN018", {"limit": MOST}, ""
+            entry = MESSAGES[code]
         message = entry.message.format(**values)
-        key = (code, place.source.path, place.line, place.column, message)
+        key = (code, path, place.line, place.column, message)
         if key in self._seen:
             return
         self._seen.add(key)
+        self._errors[path] += entry.severity == "error"
         shown = _window(place)
         self.diagnostics.append(
             Diagnostic(
                 code=code,
                 severity=entry.severity,
-                path=place.source.path,
+                path=path,
                 line=place.line,
                 column=place.column,
                 source_line=shown.source.line(shown.line),

@@ -15,7 +15,7 @@ from leadloop.language.diagnostics import Report
 from leadloop.language.nodes import Mapping, Node, Scalar, kind_of
 from leadloop.language.plan import Expression
 from leadloop.language.sources import Place
-from leadloop.language.suggest import suggestion
+from leadloop.language.suggest import Suggestion
 from leadloop.language.vocabulary import NOW, Facts
 
 LONGEST = 2000
@@ -28,8 +28,13 @@ _ROOT = re.compile(r"(?<![\w.])(?:lead|run|event)(?:\.[A-Za-z_]\w*)*", re.ASCII)
 _SCORE = re.compile(r"(?<![\w.])lead\.score\.(\w+)")
 _COMPARED = re.compile(r"\s*(?:>=|<=|==|!=|>|<)\s*(-?\d+)(?!\s*[-+*/%.\w])")
 _COMPARED_BEFORE = re.compile(r"(?<![-+*/%.\w])\s*(-?\d+)\s*(?:>=|<=|==|!=|>|<)\s*$")
-_WORDS = ((re.compile(r"\band\b"), "&&"), (re.compile(r"\bor\b"), "||"), (re.compile(r"\bnot\b"), "!"),
-          (re.compile(r"<>"), "!="), (re.compile(r"(?<![=!<>])=(?!=)"), "=="))
+_WORDS = (
+    (re.compile(r"\band\b"), "&&"),
+    (re.compile(r"\bor\b"), "||"),
+    (re.compile(r"\bnot\b"), "!"),
+    (re.compile(r"<>"), "!="),
+    (re.compile(r"(?<![=!<>])=(?!=)"), "=="),
+)
 _SPAN_TEXT = re.compile(r'duration\(\s*["\'](\d+) ?(d|days?|w|weeks?)["\']\s*\)')
 _OVERLOAD = re.compile(r"found no matching overload for '(.*?)' applied to '(.*)'")
 
@@ -52,8 +57,12 @@ def compile_condition(report: Report, node: Node, what: str, scope: Scope) -> Ex
     """Return the compiled condition, or None after a report."""
     if isinstance(node, Mapping) and set(node.names()) & set(LATER_MAPS):
         found = next(name for name in node.names() if name in LATER_MAPS)
-        report.add("SCN110", node.place, what=f"the condition `{{{found}: …}}`",
-                   fix="write a CEL condition, for example `lead.band.engagement == \"hot\"`")
+        report.add(
+            "SCN110",
+            node.place,
+            what=f"the condition `{{{found}: …}}`",
+            fix='write a CEL condition, for example `lead.band.engagement == "hot"`',
+        )
         return None
     if not isinstance(node, Scalar):
         report.add("SCN102", node.place, what=what, wanted="a condition", found=kind_of(node))
@@ -110,18 +119,25 @@ class _Check:
     def words(self) -> None:
         for pattern, instead in _WORDS:
             if found := pattern.search(self.bare):
-                self.add("SCN305", found.start(), len(found[0]), word=f"`{found[0]}`".strip("`"),
-                         instead=instead)
+                self.add(
+                    "SCN305", found.start(), len(found[0]), word=f"`{found[0]}`".strip("`"), instead=instead
+                )
         if found := re.search(r"\bnull\b", self.bare):
             self.add("SCN306", found.start(), 4)
         if found := _SPAN_TEXT.search(self.text):
             hours = int(found[1]) * (24 if found[2].startswith("d") else 168)
-            self.add("SCN307", found.start(), len(found[0]), written=found[0],
-                     instead=f'duration("{hours}h")')
+            self.add(
+                "SCN307", found.start(), len(found[0]), written=found[0], instead=f'duration("{hours}h")'
+            )
         for name in LATER_FUNCTIONS:
             if found := re.search(rf"(?<![\w.]){name}\s*\(", self.bare):
-                self.add("SCN110", found.start(), len(name), what=f"`{name}()` in a condition",
-                         fix="compare with `now` where the condition does not wait")
+                self.add(
+                    "SCN110",
+                    found.start(),
+                    len(name),
+                    what=f"`{name}()` in a condition",
+                    fix="compare with `now` where the condition does not wait",
+                )
         if self.scope.waiting and (found := re.search(r"(?<![\w.])now\b", self.bare)):
             self.add("SCN304", found.start(), 3)
 
@@ -134,7 +150,7 @@ class _Check:
                 continue
             root = name.partition(".")[0] + "."
             near = [fact for fact in self.scope.facts if fact.startswith(root)]
-            hint = suggestion(name, near)
+            hint = str(Suggestion(name, near))
             if self.scope.why_not and not near:
                 hint = self.scope.why_not
             elif name == "lead.company":
@@ -157,8 +173,14 @@ class _Check:
             for at, literal in self.compared_with(found.start(), found.end()):
                 value = literal[1:-1]
                 if value not in fact.values:
-                    self.add("SCN303", at, len(literal), fact=found[0], value=value,
-                             suggestion=suggestion(value, fact.values))
+                    self.add(
+                        "SCN303",
+                        at,
+                        len(literal),
+                        fact=found[0],
+                        value=value,
+                        suggestion=Suggestion(value, fact.values),
+                    )
 
     def compared_with(self, start: int, end: int) -> list[tuple[int, str]]:
         """Return (position, literal) of the texts that the fact at `start:end` is compared with."""
@@ -171,8 +193,7 @@ class _Check:
         return []
 
     def literals(self, start: int, stop: int) -> list[tuple[int, str]]:
-        return [(one.start(), one[0]) for one in _STRING.finditer(self.text, start)
-                if one.start() < stop]
+        return [(one.start(), one[0]) for one in _STRING.finditer(self.text, start) if one.start() < stop]
 
     def limits(self) -> None:
         """Warn of a number that is the limit of a band."""
@@ -183,16 +204,20 @@ class _Check:
                 continue
             for band, limit in fact.limits[:-1]:
                 if limit == int(number[1]):
-                    self.report.add("SCN504", self.place(number.start(1), len(number[1])), number=limit,
-                                    band=band, model=found[1])
+                    self.report.add(
+                        "SCN504",
+                        self.place(number.start(1), len(number[1])),
+                        number=limit,
+                        band=band,
+                        model=found[1],
+                    )
 
     def waiting(self) -> None:
         for found in _SCORE.finditer(self.bare):
             after = _COMPARED.match(self.bare, found.end())
             before = _COMPARED_BEFORE.search(self.bare[: found.start()])
             if after is None and before is None:
-                self.add("SCN308", found.start(), len(found[0]), fact=found[0],
-                         band=f"lead.band.{found[1]}")
+                self.add("SCN308", found.start(), len(found[0]), fact=found[0], band=f"lead.band.{found[1]}")
 
     def refused(self, error: ConditionError) -> None:
         if self.cut():

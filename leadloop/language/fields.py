@@ -16,7 +16,7 @@ from leadloop.language.nodes import Mapping as MapNode
 from leadloop.language.nodes import Node, Scalar, Sequence, kind_of
 from leadloop.language.plan import Span
 from leadloop.language.spans import parse_span
-from leadloop.language.suggest import nearest, suggestion
+from leadloop.language.suggest import Suggestion, nearest
 
 T = TypeVar("T")
 
@@ -28,10 +28,12 @@ _NULL = ("", "~", "null", "Null", "NULL")
 _BOOLS = {"true": True, "false": False}
 
 # CEL reserves these words, so they cannot follow a dot in a condition.
-RESERVED_WORDS = frozenset({
-    "as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let",
-    "loop", "namespace", "null", "package", "return", "true", "var", "void", "while",
-})
+RESERVED_WORDS = frozenset(
+    {
+        "as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in",
+        "let", "loop", "namespace", "null", "package", "return", "true", "var", "void", "while",
+    }
+)  # fmt: skip
 
 
 class Fields:
@@ -48,8 +50,9 @@ class Fields:
         self._known[name] = None
         value = self.node.get(name)
         if value is None and example is not None:
-            self.report.add("SCN103", self.node.place, where=self.where, key=name,
-                            example=f"for example `{example}`")
+            self.report.add(
+                "SCN103", self.node.place, where=self.where, key=name, example=f"for example `{example}`"
+            )
         return value
 
     def has(self, name: str) -> bool:
@@ -76,8 +79,9 @@ class Fields:
         node = self.take(name, example)
         return None if node is None else known_name(self.report, node, kind, names)
 
-    def integer(self, name: str, least: int | None = None, most: int | None = None,
-                example: str | None = None) -> int | None:
+    def integer(
+        self, name: str, least: int | None = None, most: int | None = None, example: str | None = None
+    ) -> int | None:
         """Return a whole number within limits."""
         node = self.take(name, example)
         return None if node is None else integer(self.report, node, f"`{name}`", least, most)
@@ -121,8 +125,13 @@ class Fields:
                 instead = later[key.text] if isinstance(later, Mapping) else ""
                 self.report.add("SCN110", key.place, what=f"`{key.text}` in {self.where}", fix=instead)
             else:
-                self.report.add("SCN101", key.place, where=self.where, key=key.text,
-                                suggestion=suggestion(key.text, self._known))
+                self.report.add(
+                    "SCN101",
+                    key.place,
+                    where=self.where,
+                    key=key.text,
+                    suggestion=Suggestion(key.text, self._known),
+                )
 
 
 def text(report: Report, node: Node, what: str) -> str | None:
@@ -142,8 +151,11 @@ def named(report: Report, node: Node, what: str, pattern: re.Pattern[str] = NAME
     if value is None:
         return None
     if pattern.fullmatch(value) is None or len(value) > 80 or value in RESERVED_WORDS:
-        fix = "write lower-case letters, digits and `_`" if pattern is IDENTIFIER else \
-            "write letters, digits, `-` and `_`, a letter first"
+        fix = (
+            "write lower-case letters, digits and `_`"
+            if pattern is IDENTIFIER
+            else "write letters, digits, `-` and `_`, a letter first"
+        )
         if value in RESERVED_WORDS:
             fix = "conditions use this word; choose another"
         report.add("SCN109", node.place, name=value, what=what, fix=fix)
@@ -158,8 +170,14 @@ def choice(report: Report, node: Node, what: str, allowed: Collection[str]) -> s
         return value
     listed = ", ".join(f"`{one}`" for one in allowed)
     near = nearest(value, allowed)
-    report.add("SCN104", node.place, what=what, value=value, allowed=listed,
-               hint=f"did you mean `{near}`? (one of: {listed})" if near else "")
+    report.add(
+        "SCN104",
+        node.place,
+        what=what,
+        value=value,
+        allowed=listed,
+        hint=f"did you mean `{near}`? (one of: {listed})" if near else "",
+    )
     return None
 
 
@@ -168,12 +186,13 @@ def known_name(report: Report, node: Node, kind: str, names: Collection[str]) ->
     value = text(report, node, f"the {kind}")
     if value is None or value in names:
         return value
-    report.add("SCN201", node.place, kind=kind, name=value, suggestion=suggestion(value, names))
+    report.add("SCN201", node.place, kind=kind, name=value, suggestion=Suggestion(value, names))
     return None
 
 
-def integer(report: Report, node: Node, what: str, least: int | None = None,
-            most: int | None = None) -> int | None:
+def integer(
+    report: Report, node: Node, what: str, least: int | None = None, most: int | None = None
+) -> int | None:
     """Return a whole number. `012`, `1.10` and quoted numbers are not numbers."""
     value = text(report, node, what)
     if value is None or not isinstance(node, Scalar):

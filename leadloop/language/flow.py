@@ -39,8 +39,9 @@ def edges(step: Step) -> list[Edge]:
         return [Edge("", step.next, waits), *past]
     if isinstance(step, AwaitStep):
         # A condition may be true on arrival; an event is looked for since the arrival.
-        branches = [Edge(_label(branch.match), branch.go, branch.match.kind != "when")
-                    for branch in step.branches]
+        branches = [
+            Edge(_label(branch.match), branch.go, branch.match.kind != "when") for branch in step.branches
+        ]
         if step.timeout is None:
             return branches
         until = step.timeout.until
@@ -53,8 +54,12 @@ def edges(step: Step) -> list[Edge]:
         ended = [] if step.until is None else [Edge("until", step.go or step.next)]
         return [*ended, Edge("exhausted", step.on_exhausted)]
     if isinstance(step, HandOffStep):
-        return [Edge("won", step.on_won, True), Edge("lost", step.on_lost, True),
-                Edge("rejected", step.on_rejected, True), Edge("expired", step.on_expired, True)]
+        return [
+            Edge("won", step.on_won, True),
+            Edge("lost", step.on_lost, True),
+            Edge("rejected", step.on_rejected, True),
+            Edge("expired", step.on_expired, True),
+        ]
     if isinstance(step, RecycleStep):
         most = [] if step.max_cycles is None else [Edge("max_cycles", step.on_max)]
         bypass = [Edge(_label(branch.match), branch.go, True) for branch in step.bypass]
@@ -68,8 +73,13 @@ def _label(match: object) -> str:
     for name in ("event", "stages", "when"):
         value = getattr(match, name, None)
         if value is not None:
-            return value.source if hasattr(value, "source") else \
-                ", ".join(value) if isinstance(value, tuple) else str(value)
+            return (
+                value.source
+                if hasattr(value, "source")
+                else ", ".join(value)
+                if isinstance(value, tuple)
+                else str(value)
+            )
     return ""
 
 
@@ -107,6 +117,6 @@ def endless_loops(steps: dict[str, Step]) -> Iterator[list[str]]:
                 stack.pop()
                 path.pop()
             elif after in path:
-                yield path[path.index(after):]
+                yield path[path.index(after) :]
             elif after not in done:
                 stack.append((after, iter(quick[after])))

@@ -49,8 +49,13 @@ def _entries(plan: Plan, numbers: dict[str, str], exits: dict[str, str]) -> list
     arrows = []
     for entry in plan.entry:
         match = entry.match
-        label = match.event if match.kind == "event" else \
-            ", ".join(match.stages) if match.kind == "stage" else match.when.source
+        label = (
+            match.event
+            if match.kind == "event"
+            else ", ".join(match.stages)
+            if match.kind == "stage"
+            else match.when.source
+        )
         target = _node(plan, numbers, exits, Target(step=entry.start or plan.first))
         arrows.append(_arrow("start", target, label))
     return arrows

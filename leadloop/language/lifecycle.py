@@ -32,13 +32,10 @@ def read_lifecycle(report: Report, root: Node, vocabulary: Vocabulary) -> Lifecy
     fields = Fields(report, found, "lifecycle.yaml")
     fields.take("stages", "stages: [lead, mql, customer]")
     transitions: list[Transition] = []
-    if fields.has("transitions"):
-        for node in fields.sequence("transitions"):
-            one = _transition(report, node, vocabulary, [done.to for done in transitions])
-            if one is not None:
-                transitions.append(one)
-    else:
-        fields.take("transitions")
+    for node in fields.sequence("transitions"):
+        one = _transition(report, node, vocabulary, [done.to for done in transitions])
+        if one is not None:
+            transitions.append(one)
     fields.finish()
     return Lifecycle(stages=vocabulary.stages, transitions=tuple(transitions))
 
@@ -60,13 +57,22 @@ def _transition(report: Report, node: Node, vocabulary: Vocabulary, before: list
         waiting = Scope(scope.facts, waiting=not fields.has("event"), why_not=scope.why_not)
         when = compile_condition(report, condition, "`when`", waiting)
     elif not fields.has("event"):
-        report.add("SCN112", found.place, problem="a transition needs `event` or `when`",
-                   fix="an empty condition would mean always: say what moves the lead")
+        report.add(
+            "SCN112",
+            found.place,
+            problem="a transition needs `event` or `when`",
+            fix="an empty condition would mean always: say what moves the lead",
+        )
     fields.finish()
     if to is None:
         return None
-    return Transition(id=f"{to}-{before.count(to) + 1}", source=source, to=to,
-                      event=event if isinstance(event, EventMatch) else None, when=when)
+    return Transition(
+        id=f"{to}-{before.count(to) + 1}",
+        source=source,
+        to=to,
+        event=event if isinstance(event, EventMatch) else None,
+        when=when,
+    )
 
 
 def _source(fields: Fields, vocabulary: Vocabulary) -> tuple[str, ...] | None:

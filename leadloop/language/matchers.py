@@ -18,12 +18,34 @@ from leadloop.language.plan import (
     WhenMatch,
 )
 from leadloop.language.spans import parse_day
-from leadloop.language.suggest import suggestion
+from leadloop.language.suggest import Suggestion
 from leadloop.language.vocabulary import Vocabulary
 
 RESERVED_PROPERTIES = frozenset(
-    {"event", "stage", "when", "of", "where", "go", "then", "start", "since", "existing", "limit", "people",
-     "within", "id", "points", "at_most", "every", "segment", "inactive", "date", "schedule", "manual"}
+    {
+        "event",
+        "stage",
+        "when",
+        "of",
+        "where",
+        "go",
+        "then",
+        "start",
+        "since",
+        "existing",
+        "limit",
+        "people",
+        "within",
+        "id",
+        "points",
+        "at_most",
+        "every",
+        "segment",
+        "inactive",
+        "date",
+        "schedule",
+        "manual",
+    }
 )
 """Words of matchers and of the maps that hold them: no property may have such a name."""
 
@@ -93,10 +115,14 @@ class MatchReader:
             return None
         if name not in events:
             if name in builtins.LATER_EVENTS:
-                report.add("SCN110", node.place, what=f"the event `{name}`",
-                           fix="`band_changed` and `stage_changed` say when a score matters")
+                report.add(
+                    "SCN110",
+                    node.place,
+                    what=f"the event `{name}`",
+                    fix="`band_changed` and `stage_changed` say when a score matters",
+                )
             else:
-                report.add("SCN201", node.place, kind="event", name=name, suggestion=suggestion(name, events))
+                report.add("SCN201", node.place, kind="event", name=name, suggestion=Suggestion(name, events))
             _take_all(fields)
             return None
         properties = []
@@ -105,8 +131,12 @@ class MatchReader:
             match = None if value is None else _property(fields, property_name, spec, value)
             if match is not None:
                 properties.append(match)
-        return EventMatch(event=name, properties=tuple(properties), of=self._of(fields, name),
-                          where=self._where(fields, name))
+        return EventMatch(
+            event=name,
+            properties=tuple(properties),
+            of=self._of(fields, name),
+            where=self._where(fields, name),
+        )
 
     def _where(self, fields: Fields, event: str) -> Expression | None:
         node = fields.take("where")
@@ -120,12 +150,20 @@ class MatchReader:
         if node is None:
             return ()
         if event not in builtins.MESSAGE_EVENTS:
-            fields.report.add("SCN112", node.place, problem=f"`{event}` does not belong to a message",
-                              fix="`of` goes with email events such as `email_clicked`")
+            fields.report.add(
+                "SCN112",
+                node.place,
+                problem=f"`{event}` does not belong to a message",
+                fix="`of` goes with email events such as `email_clicked`",
+            )
             return ()
         if self.references is None:
-            fields.report.add("SCN112", node.place, problem="`of` cannot name a step here",
-                              fix="use it in `await`, `goal`, `exit_when` and `bypass`")
+            fields.report.add(
+                "SCN112",
+                node.place,
+                problem="`of` cannot name a step here",
+                fix="use it in `await`, `goal`, `exit_when` and `bypass`",
+            )
             return ()
         names = []
         for one in one_or_many(node):
@@ -170,8 +208,12 @@ def _property(fields: Fields, name: str, spec: FieldSpec, node: Node) -> Propert
 
 def _fits(fields: Fields, node: Node, what: str, spec: FieldSpec, value: str) -> bool:
     if spec.type == "text" and value.endswith("*"):
-        fields.report.add("SCN112", node.place, problem=f"{what}: a prefix `…*` stands alone",
-                          fix="write two branches, or use `where`")
+        fields.report.add(
+            "SCN112",
+            node.place,
+            problem=f"{what}: a prefix `…*` stands alone",
+            fix="write two branches, or use `where`",
+        )
         return False
     if spec.type == "date":
         try:
@@ -180,7 +222,11 @@ def _fits(fields: Fields, node: Node, what: str, spec: FieldSpec, value: str) ->
             fields.report.add("SCN107", node.place, what=what, problem=str(error))
             return False
     if spec.type == "datetime":
-        fields.report.add("SCN112", node.place, problem=f"{what} is a moment and has no equal",
-                          fix=f"use `where`, for example `event.{what[1:-1]} > now`")
+        fields.report.add(
+            "SCN112",
+            node.place,
+            problem=f"{what} is a moment and has no equal",
+            fix=f"use `where`, for example `event.{what[1:-1]} > now`",
+        )
         return False
     return True

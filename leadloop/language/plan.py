@@ -421,7 +421,6 @@ class Limits(PlanModel):
     frequency: dict[str, Frequency] = {}
     """Topic or `all` -> cap."""
     send_window: SendWindow | None = None
-    confirm_over: int | None = None
 
 
 class Queue(PlanModel):
@@ -486,8 +485,12 @@ def canonical(value: object) -> str:
 
 
 def digest(model: PlanModel) -> str:
-    """Return the SHA-256 hex digest of a compiled shape."""
-    return digest_text(canonical(model.model_dump(mode="json")))
+    """Return the SHA-256 hex digest of a compiled shape. Line numbers do not count: a comment that
+    moves them changes nothing."""
+    document = model.model_dump(mode="json")
+    for step in document["steps"].values() if isinstance(model, Plan) else ():
+        del step["line"]
+    return digest_text(canonical(document))
 
 
 def digest_text(text: str) -> str:

@@ -114,8 +114,13 @@ class _Composer:
         if isinstance(event, yaml.ScalarEvent):
             end: Any = event.end_mark
             return Scalar(
-                place, event.value, plain=bool(event.implicit[0]) and not event.style, flow=flow,
-                style=event.style or "", end_line=end.line + 1, end_column=end.column + 1,
+                place,
+                event.value,
+                plain=bool(event.implicit[0]) and not event.style,
+                flow=flow,
+                style=event.style or "",
+                end_line=end.line + 1,
+                end_column=end.column + 1,
             )
         inside = flow or bool(event.flow_style)
         if isinstance(event, yaml.SequenceStartEvent):
@@ -168,8 +173,12 @@ def _report_syntax(source: Source, error: yaml.YAMLError, report: Report) -> Non
     if yaml_mistakes.report_lines(source, lines, report):
         return
     words = [getattr(error, "context", None), getattr(error, "problem", None)]
-    report.add("SCN003", place, problem=", ".join(one for one in words if one) or "cannot be read",
-               hint=_hint(getattr(error, "problem", None) or ""))
+    report.add(
+        "SCN003",
+        place,
+        problem=", ".join(one for one in words if one) or "cannot be read",
+        hint=_hint(getattr(error, "problem", None) or ""),
+    )
 
 
 def _hint(problem: str) -> str:

@@ -27,17 +27,30 @@ from leadloop.language.plan import (
 from leadloop.language.sources import Place
 from leadloop.language.steps import read_steps
 from leadloop.language.steps.building import Building, Jump
-from leadloop.language.suggest import nearest, suggestion
+from leadloop.language.suggest import Suggestion, nearest
 from leadloop.language.template_store import TemplateStore
 from leadloop.language.vocabulary import NOW, RUN_FACTS, Facts, Vocabulary
 
 LATER_HEADERS = {
-    "group": "", "on_edit": "people in flight stay on their version", "pause_clock": "",
-    "existing": "", "limit": "", "recheck": "",
+    "group": "",
+    "on_edit": "people in flight stay on their version",
+    "pause_clock": "",
+    "existing": "",
+    "limit": "",
+    "recheck": "",
 }
 LATER_ENTRIES = {
-    "existing": "people who match already do not enter", "limit": "", "segment": "", "inactive": "",
-    "date": "", "schedule": "", "people": "", "within": "", "manual": "", "before": "", "at": "",
+    "existing": "people who match already do not enter",
+    "limit": "",
+    "segment": "",
+    "inactive": "",
+    "date": "",
+    "schedule": "",
+    "people": "",
+    "within": "",
+    "manual": "",
+    "before": "",
+    "at": "",
 }
 
 
@@ -84,10 +97,16 @@ def read_scenario(
     place = next((key.place for key, _ in node.entries if key.text == "scenario"), node.place)
     plan = None
     if sum(one.severity == "error" for one in report.diagnostics) == errors and first.step is not None:
-        plan = Plan.model_validate({
-            "scenario": name, "topic": topic, "entry": tuple(entry for entry, _ in entries),
-            "first": first.step, "steps": building.steps, **header,
-        })
+        plan = Plan.model_validate(
+            {
+                "scenario": name,
+                "topic": topic,
+                "entry": tuple(entry for entry, _ in entries),
+                "first": first.step,
+                "steps": building.steps,
+                **header,
+            }
+        )
     return Compiled(name, place, tuple(entries), plan, "recycle" in building.kinds.values())
 
 
@@ -117,9 +136,14 @@ def _begin(
     facts = {**vocabulary.lead_facts, **RUN_FACTS, **_entry_facts(report, vocabulary, entries)}
     why_not = "`event` is in scope only in `where`; `run.entry` has the properties of the entry events"
     building = Building(
-        report=report, vocabulary=vocabulary, templates=templates, topic=topic,
-        scope=Scope({**facts, **NOW}, why_not=why_not), waiting=Scope(facts, waiting=True, why_not=why_not),
-        read_list=read_steps, jumps=jumps,
+        report=report,
+        vocabulary=vocabulary,
+        templates=templates,
+        topic=topic,
+        scope=Scope({**facts, **NOW}, why_not=why_not),
+        waiting=Scope(facts, waiting=True, why_not=why_not),
+        read_list=read_steps,
+        jumps=jumps,
     )
     return building, entries
 
@@ -133,8 +157,9 @@ def _entry_facts(report: Report, vocabulary: Vocabulary, entries: list[tuple[Ent
         for name, fact in vocabulary.event_facts(entry.match.event, "run.entry.").items():
             known = facts.setdefault(name, fact)
             if known.type != fact.type:
-                report.add("SCN204", place, name=name.removeprefix("run.entry."),
-                           types=f"{known.type}, {fact.type}")
+                report.add(
+                    "SCN204", place, name=name.removeprefix("run.entry."), types=f"{known.type}, {fact.type}"
+                )
             elif known.values != fact.values:
                 facts[name] = type(fact)(fact.type)
     return facts
@@ -155,8 +180,12 @@ def _reentry(fields: Fields) -> Reentry:
     cooldown = settings.span("cooldown", zero=True)
     settings.finish()
     if mode == "never" and cooldown is not None:
-        fields.report.add("SCN112", found.place, problem="`cooldown` has no meaning with `mode: never`",
-                          fix="remove it, or write `mode: after_exit`")
+        fields.report.add(
+            "SCN112",
+            found.place,
+            problem="`cooldown` has no meaning with `mode: never`",
+            fix="remove it, or write `mode: after_exit`",
+        )
     return Reentry.model_validate({"mode": mode, "cooldown": cooldown})
 
 
@@ -190,17 +219,21 @@ def _matchers(fields: Fields, name: str, building: Building) -> tuple[Matcher, .
 
 
 def _check_references(building: Building) -> None:
-    known = [step_id for step_id in building.kinds if "/" not in step_id]
+    known = {step_id: None for step_id in building.kinds if "/" not in step_id}
     for jump in building.jumps:
         if jump.step_id not in known:
-            hint = "write `{exit: OUTCOME}`" if jump.step_id == "exit" else suggestion(jump.step_id, known)
+            hint = "write `{exit: OUTCOME}`" if jump.step_id == "exit" else Suggestion(jump.step_id, known)
             building.report.add("SCN402", jump.node.place, id=jump.step_id, suggestion=hint)
     for reference in building.references:
         kind = building.kinds.get(reference.step_id)
         if kind is None:
             senders = [one for one in known if building.kinds[one] in ("send", "stream")]
-            building.report.add("SCN402", reference.node.place, id=reference.step_id,
-                                suggestion=suggestion(reference.step_id, senders))
+            building.report.add(
+                "SCN402",
+                reference.node.place,
+                id=reference.step_id,
+                suggestion=Suggestion(reference.step_id, senders),
+            )
         elif kind not in ("send", "stream"):
             building.report.add("SCN406", reference.node.place, id=reference.step_id, kind=kind)
 
@@ -220,12 +253,13 @@ def _check_flow(building: Building, first: Target, starts: list[str | None]) -> 
             # A fence behind a step that always jumps: harmless, so a warning.
             building.report.add("SCN506", building.places[step_id])
         else:
-            fix = "remove it, or give it an `id` and jump to it" if "/" in step_id else \
-                f"remove it, or jump to it with `go: {step_id}`"
+            fix = (
+                "remove it, or give it an `id` and jump to it"
+                if "/" in step_id
+                else f"remove it, or jump to it with `go: {step_id}`"
+            )
             building.report.add("SCN404", building.places[step_id], fix=fix)
         reached |= reachable(building.steps, [step_id], jumps)
     for loop in endless_loops(building.steps):
         path = " → ".join([*loop, loop[0]])
         building.report.add("SCN405", building.places[loop[0]], path=path)
-
-

@@ -36,11 +36,19 @@ def read_bands(report: Report, root: Node | None, models: tuple[str, ...]) -> di
         hysteresis = fields.integer("hysteresis", 0) or 0
         fields.finish()
         if levels and levels[-1][1] > 0:
-            report.add("SCN112", one.place, problem=f"below {levels[-1][1]} a lead would have no band",
-                       fix="let the lowest level begin at 0")
+            report.add(
+                "SCN112",
+                one.place,
+                problem=f"below {levels[-1][1]} a lead would have no band",
+                fix="let the lowest level begin at 0",
+            )
         if len(levels) > 1 and hysteresis >= levels[-2][1] - levels[-1][1]:
-            report.add("SCN112", one.place, problem=f"with a hysteresis of {hysteresis} nobody leaves "
-                       f"`{levels[-2][0]}` downwards", fix="make it smaller than the distance of the levels")
+            report.add(
+                "SCN112",
+                one.place,
+                problem=f"with a hysteresis of {hysteresis} nobody leaves `{levels[-2][0]}` downwards",
+                fix="make it smaller than the distance of the levels",
+            )
         if levels:
             bands[name] = Bands(levels=tuple(levels), hysteresis=hysteresis)
     return bands
@@ -52,8 +60,12 @@ def _levels(report: Report, node: Mapping | None) -> list[tuple[str, int]]:
         name = named(report, key, "a band")
         limit = integer(report, value, f"`{key.text}`", -MOST_POINTS, MOST_POINTS)
         if limit is not None and limit in levels:
-            report.add("SCN112", value.place, problem=f"`{levels[limit]}` and `{key.text}` begin at {limit}",
-                       fix="give each band its own limit")
+            report.add(
+                "SCN112",
+                value.place,
+                problem=f"`{levels[limit]}` and `{key.text}` begin at {limit}",
+                fix="give each band its own limit",
+            )
         elif name is not None and limit is not None:
             levels[limit] = name
     return [(levels[limit], limit) for limit in sorted(levels, reverse=True)]
@@ -79,33 +91,34 @@ def read_scoring(report: Report, root: Node, vocabulary: Vocabulary, bands: dict
 
 def _model(fields: Fields, vocabulary: Vocabulary) -> ScoreModel:
     lines: dict[str, int] = {}
-    rules = [_rule(fields.report, node, vocabulary, lines) for node in _list(fields, "rules")]
-    attributes = [_attribute(fields.report, node, vocabulary, lines) for node in _list(fields, "attributes")]
+    rules = [_rule(fields.report, node, vocabulary, lines) for node in fields.sequence("rules")]
+    attributes = [
+        _attribute(fields.report, node, vocabulary, lines) for node in fields.sequence("attributes")
+    ]
     half_life = None
-    decay = fields.mapping("decay") if fields.has("decay") else fields.take("decay")
-    if isinstance(decay, Mapping):
+    decay = fields.mapping("decay")
+    if decay is not None:
         settings = Fields(fields.report, decay, "`decay`")
         half_life = settings.span("half_life", "half_life: 30 days")
         settings.finish()
         if half_life is not None and half_life.unit.startswith("business"):
-            fields.report.add("SCN112", decay.place, problem="a half-life has no business hours",
-                              fix="write `half_life: 30 days`")
-    model = ScoreModel.model_validate({
-        "rules": [rule for rule in rules if rule is not None],
-        "attributes": [attribute for attribute in attributes if attribute is not None],
-        "trust": fields.choice("trust", ("verified", "likely", "any")) or "likely",
-        "half_life": half_life,
-        "cap": fields.integer("cap", 1, MOST_POINTS),
-    })
+            fields.report.add(
+                "SCN112",
+                decay.place,
+                problem="a half-life has no business hours",
+                fix="write `half_life: 30 days`",
+            )
+    model = ScoreModel.model_validate(
+        {
+            "rules": [rule for rule in rules if rule is not None],
+            "attributes": [attribute for attribute in attributes if attribute is not None],
+            "trust": fields.choice("trust", ("verified", "likely", "any")) or "likely",
+            "half_life": half_life,
+            "cap": fields.integer("cap", 1, MOST_POINTS),
+        }
+    )
     fields.finish()
     return model
-
-
-def _list(fields: Fields, name: str) -> list[Node]:
-    if not fields.has(name):
-        fields.take(name)
-        return []
-    return fields.sequence(name)
 
 
 def _rule(report: Report, node: Node, vocabulary: Vocabulary, lines: dict[str, int]) -> ScoreRule | None:
@@ -120,24 +133,36 @@ def _rule(report: Report, node: Node, vocabulary: Vocabulary, lines: dict[str, i
     at_most = fields.parsed("at_most", parse_at_most)
     every = fields.parsed("every", parse_every)
     fields.finish()
-    if at_most is not None and at_most.per == "message" and isinstance(match, EventMatch) \
-            and match.event not in builtins.MESSAGE_EVENTS:
-        report.add("SCN112", found.place, problem=f"`{match.event}` does not belong to a message",
-                   fix="write `at_most: 1 per day`")
+    if (
+        at_most is not None
+        and at_most.per == "message"
+        and isinstance(match, EventMatch)
+        and match.event not in builtins.MESSAGE_EVENTS
+    ):
+        report.add(
+            "SCN112",
+            found.place,
+            problem=f"`{match.event}` does not belong to a message",
+            fix="write `at_most: 1 per day`",
+        )
     if rule_id is None or points is None or not isinstance(match, EventMatch):
         return None
     return ScoreRule(id=rule_id, match=match, points=points, at_most=at_most, every=every)
 
 
-def _attribute(report: Report, node: Node, vocabulary: Vocabulary,
-               lines: dict[str, int]) -> ScoreAttribute | None:
+def _attribute(
+    report: Report, node: Node, vocabulary: Vocabulary, lines: dict[str, int]
+) -> ScoreAttribute | None:
     found = mapping(report, node, "an attribute")
     if found is None:
         return None
     fields = Fields(report, found, "an attribute")
     rule_id = _id(fields, lines)
-    facts = {name: fact for name, fact in vocabulary.lead_facts.items()
-             if not name.startswith(("lead.score.", "lead.band."))}
+    facts = {
+        name: fact
+        for name, fact in vocabulary.lead_facts.items()
+        if not name.startswith(("lead.score.", "lead.band."))
+    }
     condition = fields.take("when", "when: lead.employees >= 100")
     scope = Scope(facts, waiting=True, why_not="an attribute knows only the lead")
     when = None if condition is None else compile_condition(report, condition, "`when`", scope)

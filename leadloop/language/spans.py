@@ -17,9 +17,24 @@ UNITS = ("second", "minute", "hour", "day", "week", "month")
 BUSINESS_UNITS = ("minute", "hour", "day")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
-_SHORT = {"s": "second", "m": "minute", "min": "minute", "h": "hour", "d": "day", "w": "week",
-          "秒": "second", "分": "minute", "時間": "hour", "日": "day", "週間": "week", "か月": "month",
-          "ヶ月": "month", "カ月": "month", "営業日": "business day", "営業時間": "business hour"}
+_SHORT = {
+    "s": "second",
+    "m": "minute",
+    "min": "minute",
+    "h": "hour",
+    "d": "day",
+    "w": "week",
+    "秒": "second",
+    "分": "minute",
+    "時間": "hour",
+    "日": "day",
+    "週間": "week",
+    "か月": "month",
+    "ヶ月": "month",
+    "カ月": "month",
+    "営業日": "business day",
+    "営業時間": "business hour",
+}
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 2_678_400}
 _LONGEST = 3660 * 86400
 _SPAN = re.compile(r"(\d{1,12}) (business )?([a-z]+)")

@@ -37,9 +37,7 @@ def read_streams(
     return streams
 
 
-def _item(
-    report: Report, node: Node, vocabulary: Vocabulary, templates: TemplateStore
-) -> StreamItem | None:
+def _item(report: Report, node: Node, vocabulary: Vocabulary, templates: TemplateStore) -> StreamItem | None:
     found = mapping(report, node, "an item of a stream")
     if found is None:
         return None

@@ -10,6 +10,8 @@ from leadloop.language.sources import Source
 from leadloop.language.suggest import nearest
 
 SUFFIXES = (".md", ".html.j2")
+MISTAKEN = (".html", ".htm", ".txt", ".j2", ".markdown")
+"""Endings of files that look like templates and are none."""
 LAYOUTS = "layouts/"
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]+)*")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(?:/[A-Za-z0-9_][A-Za-z0-9_-]*)*")
@@ -25,10 +27,14 @@ class TemplateStore:
     def names(self) -> list[str]:
         """Return the names of templates that exist in the workspace's locale, layouts aside."""
         ends = [f".{self.locale}{suffix}" for suffix in SUFFIXES]
-        return sorted({
-            path.removesuffix(end) for path in self.files for end in ends
-            if path.endswith(end) and not path.startswith(LAYOUTS)
-        })
+        return sorted(
+            {
+                path.removesuffix(end)
+                for path in self.files
+                for end in ends
+                if path.endswith(end) and not path.startswith(LAYOUTS)
+            }
+        )
 
     def has_layout(self, name: str, locale: str) -> bool:
         """Return whether a layout exists in a locale, or for all locales."""
@@ -41,8 +47,13 @@ class TemplateStore:
         if node is None or name is None:
             return None
         if _NAME.fullmatch(name) is None:
-            fields.report.add("SCN109", node.place, name=name, what="a template",
-                              fix="write the path below `templates/` without language and ending: `tips/1`")
+            fields.report.add(
+                "SCN109",
+                node.place,
+                name=name,
+                what="a template",
+                fix="write the path below `templates/` without language and ending: `tips/1`",
+            )
             return None
         names = self.names()
         if name not in names:

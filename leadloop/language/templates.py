@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,17 +14,19 @@ from leadloop.language import builtins
 from leadloop.language.diagnostics import Report
 from leadloop.language.plan import Sender
 from leadloop.language.sources import Place, Source
-from leadloop.language.suggest import suggestion
+from leadloop.language.suggest import Suggestion
 from leadloop.language.template_store import LAYOUTS, TemplateStore, locale_of
 from leadloop.language.vocabulary import Vocabulary
 from leadloop.templating import split_front_matter
 
 KEYS = ("subject", "preheader", "layout")
-FILTERS = frozenset({
-    "abs", "capitalize", "count", "d", "default", "first", "float", "int", "join", "last", "length",
-    "list", "lower", "max", "min", "replace", "reverse", "round", "sort", "sum", "title", "trim",
-    "truncate", "unique", "upper", "wordcount", "addressee", "date", "urlquote",
-})
+FILTERS = frozenset(
+    {
+        "abs", "capitalize", "count", "d", "default", "first", "float", "int", "join", "last", "length",
+        "list", "lower", "max", "min", "replace", "reverse", "round", "sort", "sum", "title", "trim",
+        "truncate", "unique", "upper", "wordcount", "addressee", "date", "urlquote",
+    }
+)  # fmt: skip
 """What the sandbox that renders knows; a test compares the two."""
 _LINE = re.compile(r"line (\d+): (.*)")
 
@@ -43,7 +45,10 @@ _ENVIRONMENT = Environment(autoescape=True)
 _TESTS = frozenset(_ENVIRONMENT.tests)
 _ENVIRONMENT.filters, _ENVIRONMENT.tests = _AnyName(), _AnyName()
 _REFUSED_NODES: dict[type[nodes.Node], str] = {
-    nodes.Include: "include", nodes.Import: "import", nodes.FromImport: "import", nodes.Extends: "extends",
+    nodes.Include: "include",
+    nodes.Import: "import",
+    nodes.FromImport: "import",
+    nodes.Extends: "extends",
 }
 
 
@@ -68,7 +73,7 @@ def template_scope(vocabulary: Vocabulary) -> TemplateScope:
             "sender": frozenset(Sender.model_fields),
             "run": frozenset({*builtins.RUN_FACTS, "entry"}),
             "unsubscribe_url": None,
-            "message": None,
+            "message": frozenset({"id"}),
             "locale": None,
         },
         deeper={
@@ -82,8 +87,9 @@ def template_scope(vocabulary: Vocabulary) -> TemplateScope:
 
 def check_templates(report: Report, store: TemplateStore, scope: TemplateScope) -> None:
     """Check every template file of the workspace."""
-    in_layout = TemplateScope({**scope.names, "content": None, "subject": None, "preheader": None},
-                              scope.deeper)
+    in_layout = TemplateScope(
+        {**scope.names, "content": None, "subject": None, "preheader": None}, scope.deeper
+    )
     for path, source in sorted(store.files.items()):
         if path.startswith(LAYOUTS):
             check_text(report, source, source.text, in_layout)
@@ -91,30 +97,41 @@ def check_templates(report: Report, store: TemplateStore, scope: TemplateScope) 
             _check_mail(report, source, locale, store, scope)
 
 
-def _check_mail(report: Report, source: Source, locale: str, store: TemplateStore,
-                scope: TemplateScope) -> None:
+def _check_mail(
+    report: Report, source: Source, locale: str, store: TemplateStore, scope: TemplateScope
+) -> None:
     try:
         values, body = split_front_matter(source.text)
     except ValueError as error:
         found = _LINE.fullmatch(str(error))
         line, problem = (int(found[1]), found[2]) if found else (1, str(error))
-        report.add("SCN452", Place(source, line), problem=problem,
-                   fix="begin the file with `---`, `subject: …`, `---`")
+        report.add(
+            "SCN452",
+            Place(source, line),
+            problem=problem,
+            fix="begin the file with `---`, `subject: …`, `---`",
+        )
         return
     if not values.get("subject"):
         report.add("SCN452", Place(source), problem="`subject` is missing", fix="add `subject: …`")
     for key, value in values.items():
         line = _line_of_key(source, key)
         if key not in KEYS:
-            report.add("SCN452", Place(source, line), problem=f"there is no `{key}`",
-                       fix=suggestion(key, KEYS))
+            report.add(
+                "SCN452", Place(source, line), problem=f"there is no `{key}`", fix=Suggestion(key, KEYS)
+            )
         elif key != "layout":
             check_text(report, source, value, scope, first_line=line)
     layout = values.get("layout", "default")
     if not store.has_layout(layout, locale):
         line = _line_of_key(source, "layout") if "layout" in values else 1
-        report.add("SCN456", Place(source, line), name=layout, locale=locale,
-                   fix=f"write `templates/{LAYOUTS}{layout}.{locale}.html.j2`")
+        report.add(
+            "SCN456",
+            Place(source, line),
+            name=layout,
+            locale=locale,
+            fix=f"write `templates/{LAYOUTS}{layout}.{locale}.html.j2`",
+        )
     check_text(report, source, body, scope)
 
 
@@ -124,6 +141,8 @@ def _line_of_key(source: Source, key: str) -> int:
 
 def check_text(report: Report, source: Source, text: str, scope: TemplateScope, first_line: int = 1) -> None:
     """Check one Jinja2 text, whose first line is `first_line` of the file."""
+    if "{" not in text:
+        return
     try:
         tree = _ENVIRONMENT.parse(text)
         undeclared = find_undeclared_variables(tree)
@@ -149,17 +168,38 @@ class _Names:
             self.add("SCN454", node, "{%", problem=f"`{_REFUSED_NODES[type(node)]}` is not allowed")
         for filtered in tree.find_all(nodes.Filter):
             if filtered.name not in FILTERS:
-                self.add("SCN455", filtered, filtered.name, kind="filter", name=filtered.name,
-                         suggestion=suggestion(filtered.name, FILTERS))
+                self.add(
+                    "SCN455",
+                    filtered,
+                    filtered.name,
+                    kind="filter",
+                    name=filtered.name,
+                    suggestion=Suggestion(filtered.name, FILTERS),
+                )
         for test in tree.find_all(nodes.Test):
             if test.name not in _TESTS:
-                self.add("SCN455", test, test.name, kind="test", name=test.name,
-                         suggestion=suggestion(test.name, _TESTS))
+                self.add(
+                    "SCN455",
+                    test,
+                    test.name,
+                    kind="test",
+                    name=test.name,
+                    suggestion=Suggestion(test.name, _TESTS),
+                )
         for name in tree.find_all(nodes.Name):
-            if name.name in self.undeclared and name.ctx == "load" and name.name not in self.scope.names \
-                    and name.name != "range":
-                self.add("SCN453", name, name.name, name=name.name,
-                         suggestion=suggestion(name.name, self.scope.names))
+            if (
+                name.name in self.undeclared
+                and name.ctx == "load"
+                and name.name not in self.scope.names
+                and name.name != "range"
+            ):
+                self.add(
+                    "SCN453",
+                    name,
+                    name.name,
+                    name=name.name,
+                    suggestion=Suggestion(name.name, self.scope.names),
+                )
         for node in tree.find_all((nodes.Getattr, nodes.Getitem)):
             self.attribute(node)
 
@@ -168,21 +208,21 @@ class _Names:
         if path is None or path[0] not in self.undeclared:
             return
         owner, name = ".".join(path[:-1]), path[-1]
-        known: Iterable[str] | None = None
+        known: Collection[str] | None = None
         if len(path) == 2:
             known = self.scope.names.get(owner)
         elif owner in self.scope.deeper:
             known = self.scope.deeper[owner]
         if known is None or name in known:
             return
-        near = suggestion(name, known)
+        near = Suggestion(name, known)
         self.add("SCN453", node, name, name=f"{owner}.{name}", suggestion=near)
 
-    def add(self, code: str, node: nodes.Node, word: str, **values: str) -> None:
+    def add(self, code: str, node: nodes.Node, word: str, **values: str | Suggestion) -> None:
         line = self.first_line + node.lineno - 1
         found = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", self.source.line(line))
         column = found.start() + 1 if found else 1
-        self.report.add(code, Place(self.source, line, column, len(word) if found else 1), **values)
+        self.report.add(code, Place(self.source, line, column, len(word) if found else 1), "", **values)
 
 
 def _path(node: Any) -> list[str] | None:
@@ -191,8 +231,11 @@ def _path(node: Any) -> list[str] | None:
         return [node.name]
     if isinstance(node, nodes.Getattr):
         name = node.attr
-    elif isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) \
-            and isinstance(node.arg.value, str):
+    elif (
+        isinstance(node, nodes.Getitem)
+        and isinstance(node.arg, nodes.Const)
+        and isinstance(node.arg.value, str)
+    ):
         name = node.arg.value
     else:
         return None

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 from leadloop.language import builtins
+from leadloop.language.calendars import read_calendar, read_limits
+from leadloop.language.declarations import (
+    FIELD_TYPES,
+    fields_of,
+    read_each,
+    read_field_spec,
+    read_values,
+)
 from leadloop.language.diagnostics import Report
 from leadloop.language.fields import (
     IDENTIFIER,
@@ -17,8 +25,6 @@ from leadloop.language.fields import (
     known_name,
     mapping,
     named,
-    one_or_many,
-    parsed,
     text,
 )
 from leadloop.language.matchers import RESERVED_PROPERTIES
@@ -27,19 +33,15 @@ from leadloop.language.plan import (
     Calendar,
     FieldSpec,
     Form,
-    Limits,
     Queue,
     Sender,
-    SendWindow,
     Topic,
     Workspace,
 )
-from leadloop.language.spans import parse_closed, parse_frequency, parse_hours, parse_weekdays
-from leadloop.language.suggest import suggestion
+from leadloop.language.suggest import Suggestion
 
 T = TypeVar("T")
 
-FIELD_TYPES = ("text", "int", "bool", "date", "datetime", "enum")
 BASES = ("opt_in", "card", "customer", "published", "request")
 ASSIGNMENTS = ("company_owner", "last_owner", "round_robin")
 _UNSAID_SENDER = Sender(name="", address="")
@@ -51,28 +53,28 @@ def read_workspace(report: Report, root: Node) -> Workspace:
     if node is not root:
         mapping(report, root, "workspace.yaml")
     fields = Fields(report, node, "workspace.yaml")
-    topics = _each(fields, "topics", NAME, _topic, Topic(basis=("opt_in",)))
-    calendars = _each(fields, "calendars", NAME, _calendar, Calendar(open={}))
+    topics = read_each(fields, "topics", NAME, _topic, Topic(basis=("opt_in",)))
+    calendars = read_each(fields, "calendars", NAME, read_calendar, Calendar(open={}))
     workspace = Workspace(
         name=fields.name("workspace", "workspace: acme") or "",
         timezone=_timezone(fields),
         locale=_locale(fields),
         sender=_sender(fields),
         lead_fields=_lead_fields(fields),
-        forms=_each(fields, "forms", NAME, _form, Form()),
+        forms=read_each(fields, "forms", NAME, _form, Form()),
         tags=_tags(fields),
         topics=topics,
         calendars=calendars,
-        limits=_limits(fields, topics, calendars),
-        queues=_each(fields, "queues", NAME, _queue_reader(calendars), Queue(members={})),
-        lost_reasons=_each(fields, "lost_reasons", NAME, lambda r, n, w: text(r, n, w), ""),
+        limits=read_limits(fields, topics, calendars),
+        queues=read_each(fields, "queues", NAME, _queue_reader(calendars), Queue(members={})),
+        lost_reasons=read_each(fields, "lost_reasons", NAME, lambda r, n, w: text(r, n, w), ""),
     )
     kinds = {"form": tuple(workspace.forms)}
     records = node.get("records")
     if isinstance(records, Mapping):  # refused below; what names them counts as text until then
-        kinds.update({name: () for name in records.names()})
+        kinds.update(dict.fromkeys(records.names(), ()))
     no_properties: dict[str, FieldSpec] = {}
-    events = _each(fields, "events", IDENTIFIER, _event_reader(kinds), no_properties)
+    events = read_each(fields, "events", IDENTIFIER, _event_reader(kinds), no_properties)
     for key in [key for key in events if key in builtins.EVENTS or key in builtins.LATER_EVENTS]:
         found = fields.mapping("events")
         place = next(one.place for one, _ in found.entries if one.text == key) if found else node.place
@@ -80,28 +82,6 @@ def read_workspace(report: Report, root: Node) -> Workspace:
         del events[key]
     fields.finish({"records": "things that are not people come later; use event properties of type text"})
     return workspace.model_copy(update={"events": events})
-
-
-def _each(
-    fields: Fields, name: str, pattern: Any, read: Callable[[Report, Node, str], T | None], empty: T
-) -> dict[str, T]:
-    """Return name -> value of a map of named things; a faulty one becomes `empty`."""
-    if not fields.has(name):
-        fields.take(name)
-        return {}
-    node = fields.mapping(name)
-    result: dict[str, T] = {}
-    for key, value in node.entries if node is not None else []:
-        if named(fields.report, key, f"`{name}`", pattern) is None:
-            continue
-        read_value = read(fields.report, value, f"`{key.text}` of `{name}`")
-        result[key.text] = empty if read_value is None else read_value
-    return result
-
-
-def _fields(report: Report, node: Node, what: str) -> Fields | None:
-    found = mapping(report, node, what)
-    return None if found is None else Fields(report, found, what)
 
 
 def _timezone(fields: Fields) -> str:
@@ -115,8 +95,13 @@ def _timezone(fields: Fields) -> str:
         pass
     node = fields.node.get("timezone")
     if node is not None:
-        fields.report.add("SCN201", node.place, kind="time zone", name=name,
-                          suggestion=suggestion(name, available_timezones()))
+        fields.report.add(
+            "SCN201",
+            node.place,
+            kind="time zone",
+            name=name,
+            suggestion=Suggestion(name, available_timezones()),
+        )
     return "UTC"
 
 
@@ -142,7 +127,7 @@ def _sender(fields: Fields) -> Sender:
 
 
 def _lead_fields(fields: Fields) -> dict[str, FieldSpec]:
-    declared = _each(fields, "lead_fields", IDENTIFIER, _field_spec, FieldSpec(type="text"))
+    declared = read_each(fields, "lead_fields", IDENTIFIER, read_field_spec, FieldSpec(type="text"))
     node = fields.node.get("lead_fields")
     for key, _ in node.entries if isinstance(node, Mapping) else []:
         if key.text in builtins.LEAD_FIELDS or key.text in ("tags", "score", "band", "cycle"):
@@ -151,33 +136,8 @@ def _lead_fields(fields: Fields) -> dict[str, FieldSpec]:
     return declared
 
 
-def _field_spec(report: Report, node: Node, what: str) -> FieldSpec | None:
-    fields = _fields(report, node, what)
-    if fields is None:
-        return None
-    kind = fields.choice("type", FIELD_TYPES, "type: text")
-    values: list[str] = []
-    if kind == "enum":
-        values = _enum_values(report, fields.sequence("values", "values: [a, b]"))
-    fields.finish()
-    if kind is None or (kind == "enum" and not values):
-        return None
-    return FieldSpec.model_validate({"type": kind, "values": values})
-
-
-def _enum_values(report: Report, nodes: list[Node]) -> list[str]:
-    values: dict[str, int] = {}
-    for node in nodes:
-        value = text(report, node, "a value of the enum")
-        if value is not None and value in values:
-            report.add("SCN202", node.place, kind="value", name=value, line=values[value])
-        elif value is not None:
-            values[value] = node.place.line
-    return list(values)
-
-
 def _form(report: Report, node: Node, what: str) -> Form | None:
-    fields = _fields(report, node, what)
+    fields = fields_of(report, node, what)
     if fields is None:
         return None
     form = Form(title=fields.text("title") or "", inquiry=fields.boolean("inquiry") or False)
@@ -186,14 +146,11 @@ def _form(report: Report, node: Node, what: str) -> Form | None:
 
 
 def _tags(fields: Fields) -> tuple[str, ...]:
-    if not fields.has("tags"):
-        fields.take("tags")
-        return ()
-    return tuple(_enum_values(fields.report, fields.sequence("tags")))
+    return tuple(read_values(fields.report, fields.sequence("tags")))
 
 
 def _event_reader(
-    lists: dict[str, tuple[str, ...]]
+    lists: dict[str, tuple[str, ...]],
 ) -> Callable[[Report, Node, str], dict[str, FieldSpec] | None]:
     def read(report: Report, node: Node, what: str) -> dict[str, FieldSpec] | None:
         found = mapping(report, node, what)
@@ -202,8 +159,13 @@ def _event_reader(
             if named(report, key, f"a property of {what}", IDENTIFIER) is None:
                 continue
             if key.text in RESERVED_PROPERTIES:
-                report.add("SCN109", key.place, name=key.text, what=f"a property of {what}",
-                           fix="scenarios use this word beside events; choose another")
+                report.add(
+                    "SCN109",
+                    key.place,
+                    name=key.text,
+                    what=f"a property of {what}",
+                    fix="scenarios use this word beside events; choose another",
+                )
                 continue
             spec = _property_spec(report, value, f"`{key.text}` of {what}", lists)
             specs[key.text] = spec or FieldSpec(type="text")
@@ -216,7 +178,7 @@ def _property_spec(
     report: Report, node: Node, what: str, lists: dict[str, tuple[str, ...]]
 ) -> FieldSpec | None:
     if isinstance(node, Mapping):
-        return _field_spec(report, node, what)
+        return read_field_spec(report, node, what)
     kind = known_name(report, node, "property type", (*FIELD_TYPES[:-1], *lists))
     if kind is None or kind not in lists:
         return None if kind is None else FieldSpec.model_validate({"type": kind})
@@ -225,11 +187,10 @@ def _property_spec(
 
 
 def _topic(report: Report, node: Node, what: str) -> Topic | None:
-    fields = _fields(report, node, what)
+    fields = fields_of(report, node, what)
     if fields is None:
         return None
-    bases = [_one_of(report, one, BASES)
-             for one in fields.sequence("basis", "basis: [opt_in, customer]")]
+    bases = [_one_of(report, one, BASES) for one in fields.sequence("basis", "basis: [opt_in, customer]")]
     raw = {
         "title": fields.text("title") or "",
         "basis": [basis for basis in bases if basis],
@@ -244,84 +205,13 @@ def _one_of(report: Report, node: Node, allowed: tuple[str, ...]) -> str | None:
     return known_name(report, node, "basis" if allowed is BASES else "way to assign", allowed)
 
 
-def _calendar(report: Report, node: Node, what: str) -> Calendar | None:
-    fields = _fields(report, node, what)
-    if fields is None:
-        return None
-    opening: dict[int, tuple[tuple[str, str], ...]] = {}
-    hours = fields.mapping("open", "open: {mon-fri: 09:00-18:00}")
-    for key, value in hours.entries if hours is not None else []:
-        days = parsed(report, key, "`open`", parse_weekdays) or ()
-        ranges = [parsed(report, one, "`open`", parse_hours) for one in one_or_many(value)]
-        for day in days:
-            if day in opening:
-                report.add("SCN112", key.place, problem=f"`{key.text}` names a day that has hours already",
-                           fix="list several ranges: `mon-fri: [09:00-12:00, 13:00-18:00]`")
-            opening[day] = tuple(sorted(one for one in ranges if one is not None))
-    closed = [parsed(report, one, "`closed`", parse_closed) for one in _optional(fields, "closed")]
-    holidays = fields.parsed("holidays", _country)
-    fields.finish()
-    return Calendar(holidays=holidays, closed=tuple(one for one in closed if one is not None), open=opening)
-
-
-def _optional(fields: Fields, name: str) -> list[Node]:
-    if not fields.has(name):
-        fields.take(name)
-        return []
-    return fields.sequence(name)
-
-
-def _country(code: str) -> str:
-    # The list of countries takes long to import; the common ones need none.
-    if code in ("JP", "US", "GB", "DE", "FR", "SG", "KR", "TW", "CN", "IN", "AU"):
-        return code
-    from holidays import list_supported_countries
-
-    if code not in list_supported_countries():
-        raise ValueError(f"no holidays are known for `{code}`; write a country code such as `JP`")
-    return code
-
-
-def _limits(fields: Fields, topics: dict[str, Topic], calendars: dict[str, Calendar]) -> Limits:
-    if not fields.has("limits"):
-        fields.take("limits")
-        return Limits()
-    node = fields.mapping("limits")
-    if node is None:
-        return Limits()
-    limits = Fields(fields.report, node, "`limits`")
-    frequency = {}
-    caps = limits.mapping("frequency") if limits.has("frequency") else limits.take("frequency")
-    for key, value in caps.entries if isinstance(caps, Mapping) else []:
-        name = known_name(fields.report, key, "topic", (*topics, "all"))
-        cap = parsed(fields.report, value, f"`{key.text}`", parse_frequency)
-        if name is not None and cap is not None:
-            frequency[name] = cap
-    result = Limits(frequency=frequency, send_window=_send_window(limits, calendars),
-                    confirm_over=limits.integer("confirm_over", 1))
-    limits.finish()
-    return result
-
-
-def _send_window(limits: Fields, calendars: dict[str, Calendar]) -> SendWindow | None:
-    node = limits.take("send_window")
-    found = None if node is None else mapping(limits.report, node, "`send_window`")
-    if found is None:
-        return None
-    fields = Fields(limits.report, found, "`send_window`")
-    calendar = fields.known("calendar", "calendar", calendars, "calendar: office")
-    zone = fields.choice("timezone", ("lead", "workspace")) or "lead"
-    fields.finish()
-    return None if calendar is None else SendWindow.model_validate({"calendar": calendar, "timezone": zone})
-
-
 def _queue_reader(calendars: dict[str, Calendar]) -> Callable[[Report, Node, str], Queue | None]:
     def read(report: Report, node: Node, what: str) -> Queue | None:
-        fields = _fields(report, node, what)
+        fields = fields_of(report, node, what)
         if fields is None:
             return None
         members = _members(fields)
-        assign = [_one_of(report, one, ASSIGNMENTS) for one in _optional(fields, "assign")]
+        assign = [_one_of(report, one, ASSIGNMENTS) for one in fields.sequence("assign")]
         calendar = fields.known("calendar", "calendar", calendars)
         fields.finish()
         raw = {"members": members, "calendar": calendar, "assign": [one for one in assign if one]}
@@ -351,5 +241,3 @@ def _members(fields: Fields) -> dict[str, int | None]:
             if member is not None:
                 members[member] = capacity
     return members
-
-

@@ -38,8 +38,9 @@ def report_text(node: Scalar, report: Report) -> bool:
         return False
     line = node.place.source.line(node.place.line)
     first = node.text.split("\n")[0]
-    report.add("SCN012", node.place.shifted(node.text.index("：")),
-               fixed=line.replace(first, _narrow(first), 1))
+    report.add(
+        "SCN012", node.place.shifted(node.text.index("：")), fixed=line.replace(first, _narrow(first), 1)
+    )
     return True
 
 
@@ -60,24 +61,27 @@ def report_lines(source: Source, numbers: Iterable[int], report: Report) -> bool
     for number in dict.fromkeys(numbers):
         line = source.line(number)
         if "：" in line and (found := _WIDE_COLON.match(line)):
-            report.add("SCN012", Place(source, number, line.index("：") + 1),
-                       fixed=_WIDE_COLON.sub(lambda one: one[1] + ": ", line))
+            report.add(
+                "SCN012",
+                Place(source, number, line.index("：") + 1),
+                fixed=_WIDE_COLON.sub(lambda one: one[1] + ": ", line),
+            )
             return True
         if "\u3000" in line and _WIDE_SPACE.search(line):
-            report.add("SCN013", Place(source, number, line.index("\u3000") + 1),
-                       fixed=_narrow(line))
+            report.add("SCN013", Place(source, number, line.index("\u3000") + 1), fixed=_narrow(line))
             return True
         found = _CONDITION.search(line)
         if found is not None and (why := _why(found["text"], line[found.start()] in "{,")):
-            report.add("SCN014", Place(source, number, found.start("text") + 1), why=why,
-                       fixed=_quoted(line, found))
+            report.add(
+                "SCN014", Place(source, number, found.start("text") + 1), why=why, fixed=_quoted(line, found)
+            )
             return True
     return False
 
 
 def _why(text: str, flow: bool) -> str:
     if text.startswith('"') and not re.fullmatch(r'"(?:\\.|[^"\\])*"\s*', text):
-        return "a leading `\"` begins a quoted text"
+        return 'a leading `"` begins a quoted text'
     if text.startswith("!"):
         return "a leading `!` is a tag"
     if text.startswith(("'", '"')):

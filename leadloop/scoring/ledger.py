@@ -17,6 +17,7 @@ from leadloop.storage.tables import ScoreEntry
 
 RESET = "reset"
 """Rule id of an entry after which the earlier ones no longer count."""
+HALF_POINT = 0.5
 
 _SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400, "weeks": 604800, "months": 2629800}
 
@@ -99,8 +100,11 @@ def score_at(session: Session, lead_id: str, model: str, spec: ScoreModel, now: 
 
 
 def shown(score: float) -> int:
-    """Return the score as conditions and people see it: rounded down, but not by float noise."""
-    return floor(score + 1e-9)
+    """Return the score as conditions, bands and people see it: rounded to whole points.
+
+    Rounding down would take a point away the moment after it was given, because decay never rests.
+    """
+    return floor(score + HALF_POINT + 1e-9)
 
 
 def span_seconds(span: Span) -> int:

@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlmodel import Session, SQLModel, create_engine, select
 from sqlmodel.sql.expression import SelectOfScalar
 
+from leadloop.storage.fair_lock import FairLock
 from leadloop.storage.tables import Enrolment, Lead, Message
 
 _Row = TypeVar("_Row")
@@ -41,7 +42,7 @@ class Database:
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self.engine = _make_engine(url, self.is_sqlite)
         self._read_engine = self.engine.execution_options(**{_READ_ONLY: True})
-        self._writer = threading.RLock() if self.is_sqlite else None
+        self._writer = FairLock() if self.is_sqlite else None
         self.changes = 0
         """Writes of this process so far, so that its loops need not wait for their poll."""
         self._changed = threading.Condition()

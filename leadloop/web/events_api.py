@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 
 from leadloop.inbox.ingest import IncomingEvent, IngestResult, ingest
-from leadloop.language.suggest import suggestion
+from leadloop.language.suggest import Suggestion
 from leadloop.storage.environment import Environment
 from leadloop.web.problems import ProblemError, field_error, problem
 from leadloop.web.strict_json import json_body
@@ -86,7 +86,7 @@ def _read(item: Any) -> IncomingEvent:
         raise _ItemError("", "an event is an object")
     for name in item:
         if name not in _FIELDS:
-            raise _ItemError(name[:60], f"unknown field; {suggestion(name, _FIELDS)}")
+            raise _ItemError(name[:60], f"unknown field; {Suggestion(name, _FIELDS)}")
     event_type = _text(item, "type")
     if event_type is None:
         raise _ItemError("type", "an event names its type")

@@ -12,7 +12,7 @@ from starlette.datastructures import UploadFile
 
 from leadloop.inbox.ingest import IncomingEvent, IngestResult, ingest
 from leadloop.language.plan import Workspace
-from leadloop.language.suggest import suggestion
+from leadloop.language.suggest import Suggestion
 from leadloop.leads.fields import READERS, read_identity
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Event, EventKey, Lead
@@ -75,7 +75,7 @@ def forms_router(env: Environment, pages: Pages) -> APIRouter:
         html = _from_browser(request)
         workspace = env.publications.current().publication.workspace
         if form not in workspace.forms:
-            detail = f"no such form; {suggestion(form[:60], workspace.forms)}"
+            detail = f"no such form; {Suggestion(form[:60], workspace.forms)}"
             return pages.not_found(request) if html else problem(404, detail)
         if fields.get(HONEYPOT):
             return _thanks(request, pages, {"status": "accepted"})
@@ -117,7 +117,7 @@ def _read(
     """Return the checked entry, or every problem of it at once."""
     allowed = [*READERS, *workspace.lead_fields, *_OWN]
     errors = [
-        field_error(name[:60], f"unknown field; {suggestion(name[:60], allowed)}")
+        field_error(name[:60], f"unknown field; {Suggestion(name[:60], allowed)}")
         for name in fields
         if name not in allowed and name != HONEYPOT
     ]
@@ -163,7 +163,7 @@ def _consent(answer: Any, workspace: Workspace) -> tuple[bool | list[str] | None
         return True, None
     for topic in topics:
         if topic not in workspace.topics:
-            return None, f"no such topic; {suggestion(topic[:60], workspace.topics)}"
+            return None, f"no such topic; {Suggestion(topic[:60], workspace.topics)}"
     return topics or None, None
 
 

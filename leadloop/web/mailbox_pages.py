@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from leadloop.delivery.mailbox import Mailbox, MailSummary
 from leadloop.delivery.parsing import ParsedMail
@@ -43,6 +43,14 @@ def mailbox_router(env: Environment, mailbox: Mailbox, pages: Pages) -> APIRoute
         mails = [one for one in mails if _contains(one, q)][: _PAGE + 1]
         after = mails[_PAGE - 1].id if len(mails) > _PAGE else None
         return pages.render(request, "mailbox.html", mails=mails[:_PAGE], q=q, next_cursor=after)
+
+    @router.get("/of/{message_id}")
+    def find_mail(request: Request, message_id: str) -> Response:
+        """Lead from a message of a timeline to the mail that arrived."""
+        found = next((one for one in mailbox.list(limit=_SEARCHED) if one.message_id == message_id), None)
+        if found is None:
+            return pages.not_found(request)
+        return RedirectResponse(f"/mailbox/{found.id}", 303)
 
     @router.get("/{mail_id}")
     def show_mail(request: Request, mail_id: str) -> Response:

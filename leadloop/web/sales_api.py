@@ -16,7 +16,7 @@ from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Deal, DealStatus, Offer, OfferStatus, Task, TaskStatus
 from leadloop.web.paging import DEFAULT_LIMIT, MAX_LIMIT, listing, page
 from leadloop.web.problems import ProblemError, problem
-from leadloop.web.strict_json import body_of
+from leadloop.web.strict_json import body_of, documented
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 
@@ -90,7 +90,7 @@ def _add_offers(router: APIRouter, env: Environment) -> None:
     def accept(offer_id: str, _body: Annotated[EmptyBody, Depends(body_of(EmptyBody))]) -> JSONResponse:
         return _reply(commands.accept_offer(env, offer_id), offer_json)
 
-    @router.post("/offers/{offer_id}/reject")
+    @router.post("/offers/{offer_id}/reject", openapi_extra=documented(RejectBody))
     def reject(offer_id: str, body: Annotated[RejectBody, Depends(body_of(RejectBody))]) -> JSONResponse:
         return _reply(commands.reject_offer(env, offer_id, body.reason), offer_json)
 
@@ -116,7 +116,7 @@ def _add_deals(router: APIRouter, env: Environment) -> None:
             rows, after = page(session, statement, Deal.opened_at, Deal.id, cursor, limit)
         return listing(rows, after, deal_json)
 
-    @router.post("/deals", status_code=201)
+    @router.post("/deals", status_code=201, openapi_extra=documented(OpenDealBody))
     def open_deal(body: Annotated[OpenDealBody, Depends(body_of(OpenDealBody))]) -> JSONResponse:
         result = commands.open_deal(env, body.lead, deal_id=body.id, offer_id=body.offer, amount=body.amount)
         return _reply(result, deal_json, 201)
@@ -129,12 +129,12 @@ def _add_deals(router: APIRouter, env: Environment) -> None:
             raise ProblemError(404, "there is no such deal")
         return deal_json(deal)
 
-    @router.post("/deals/{deal_id}/won")
+    @router.post("/deals/{deal_id}/won", openapi_extra=documented(WonBody))
     def win(deal_id: str, body: Annotated[WonBody, Depends(body_of(WonBody))]) -> JSONResponse:
         result = commands.win_deal(env, deal_id, lead_id=body.lead, amount=body.amount)
         return _reply(result, deal_json)
 
-    @router.post("/deals/{deal_id}/lost")
+    @router.post("/deals/{deal_id}/lost", openapi_extra=documented(LostBody))
     def lose(deal_id: str, body: Annotated[LostBody, Depends(body_of(LostBody))]) -> JSONResponse:
         result = commands.lose_deal(
             env,
@@ -160,7 +160,7 @@ def _add_tasks(router: APIRouter, env: Environment) -> None:
             rows, after = page(session, statement, Task.created_at, Task.id, cursor, limit)
         return listing(rows, after, task_json)
 
-    @router.post("/tasks/{task_id}/done")
+    @router.post("/tasks/{task_id}/done", openapi_extra=documented(DoneBody))
     def finish(task_id: str, body: Annotated[DoneBody, Depends(body_of(DoneBody))]) -> JSONResponse:
         return _reply(commands.finish_task(env, task_id, body.outcome), task_json)
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
@@ -68,7 +69,7 @@ def story(session: Session, env: Environment, lead_id: str) -> list[StoryLine]:
         *_score_lines(entries, {one.id for one in events}),
         *_mail_lines(messages),
         *_journey_lines(journeys, events, env, session),
-        *_turn_lines(session, journeys),
+        *_turn_lines(session, journeys, ZoneInfo(workspace.timezone)),
         *_sales_lines(session, lead_id, journeys),
     ]
     keyed.sort(key=lambda one: (one.line.at, one.key))
@@ -119,12 +120,14 @@ def _score_lines(entries: Sequence[ScoreEntry], event_ids: set[str]) -> Iterable
 
 def _mail_lines(messages: Sequence[Message]) -> Iterable[_Keyed]:
     for message in messages:
-        what = f"“{message.subject}”" if message.subject else message.template
-        text = f"notice {what} to {message.to_address}" if message.kind == "notice" else f"mail {what}"
+        what = f"“{message.subject}”" if message.subject else message.template.removeprefix("notice:")
+        text = f"mail {what}" if message.kind == "mail" else f"notice to {message.to_address}: {what}"
         detail = f"template {message.template}, step {message.step_id}"
         at = message.sent_at or message.claimed_at or message.created_at
-        text += " sent" if message.status == MessageStatus.SENT else f" {describe_unsent(message)}"
-        yield _Keyed(StoryLine(at, "mail", text, None, message.scenario, detail), message.id)
+        sent = message.status == MessageStatus.SENT
+        text += " sent" if sent else f" {describe_unsent(message)}"
+        link = f"/mailbox/of/{message.id}" if sent else None
+        yield _Keyed(StoryLine(at, "mail", text, None, message.scenario, detail, link), message.id)
 
 
 def _journey_lines(
@@ -141,7 +144,7 @@ def _journey_lines(
             left = StoryLine(
                 journey.ended_at, "journey", f"left “{title}”: {journey.outcome}", None, name, detail
             )
-            yield _Keyed(left, _key_after(events, journey.ended_at, journey.id))
+            yield _Keyed(left, _key_of_end(events, journey))
         elif journey.status == EnrolmentStatus.HELD:
             held = StoryLine(
                 journey.moved_at, "journey", f"“{title}” is held", None, name, journey.held_reason or ""
@@ -149,13 +152,15 @@ def _journey_lines(
             yield _Keyed(held, journey.id + "~")
 
 
-def _key_after(events: Sequence[Event], at: datetime, floor: str) -> str:
-    """Return a key right after the last event known at an instant, so that cause comes first."""
-    causes = [one.id for one in events if one.causation_id is None and one.occurred_at <= at]
-    return max([floor, *causes]) + "~"
+def _key_of_end(events: Sequence[Event], journey: Enrolment) -> str:
+    """Return a key right after the event that ended a journey, so that what follows stays behind."""
+    at_once = [one for one in events if journey.ended_at in (one.occurred_at, one.applied_at)]
+    moves = [one for one in at_once if one.type == "stage_changed" and journey.outcome == "goal"]
+    causes = [one.id for one in moves or at_once]
+    return max(journey.id, min(causes)) + "~" if causes else journey.id + "~"
 
 
-def _turn_lines(session: Session, journeys: Sequence[Enrolment]) -> Iterable[_Keyed]:
+def _turn_lines(session: Session, journeys: Sequence[Enrolment], zone: ZoneInfo) -> Iterable[_Keyed]:
     scenarios = {one.id: one.scenario for one in journeys}
     turns = session.exec(
         select(Turn)
@@ -164,7 +169,7 @@ def _turn_lines(session: Session, journeys: Sequence[Enrolment]) -> Iterable[_Ke
     ).all()
     for turn in turns:
         for number, trace in enumerate(turn.trace):
-            text = describe_trace(trace)
+            text = describe_trace(trace, zone)
             if text is None:
                 continue
             line = StoryLine(

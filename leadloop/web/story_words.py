@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from leadloop.language.plan import Workspace
 from leadloop.storage.tables import Event, Message, MessageStatus
@@ -81,16 +83,16 @@ def describe_unsent(message: Message) -> str:
             return f"{message.status.value}{reason}"
 
 
-def describe_trace(trace: dict[str, Any]) -> str | None:
-    """Return one line of a turn's trace in words, or None where other lines tell it."""
+def describe_trace(trace: dict[str, Any], zone: ZoneInfo) -> str | None:
+    """Return one line of a turn's trace in words, days in the zone; None where other lines tell it."""
     step, did = trace.get("step", ""), trace.get("did", "")
     text: str | None = None
     if did == "held":
         text = f"held: {trace.get('reason')}"
     elif did in {"await", "wait"}:
-        text = _describe_wait(trace)
+        text = _describe_wait(trace, zone)
     elif did == "recycle" and "until" in trace:
-        text = f"rests until {_day(trace['until'])} ({trace.get('because')})"
+        text = f"rests until {_day(trace['until'], zone)} ({trace.get('because')})"
     elif did == "recycle" and "bypass" in trace:
         text = f"back early: {_words(trace.get('event'))}"
     elif did == "recycle":
@@ -108,9 +110,9 @@ def describe_trace(trace: dict[str, Any]) -> str | None:
     return f"{step}: {text}" if text else None
 
 
-def _describe_wait(trace: dict[str, Any]) -> str | None:
+def _describe_wait(trace: dict[str, Any], zone: ZoneInfo) -> str | None:
     if trace.get("until"):
-        return f"waits until {_day(trace['until'])} at the latest"
+        return f"waits until {_day(trace['until'], zone)} at the latest"
     if trace.get("timed_out"):
         return "nothing happened in time" + _after(trace.get("reason"))
     if trace.get("already"):
@@ -121,11 +123,11 @@ def _describe_wait(trace: dict[str, Any]) -> str | None:
 
 
 def _truth(result: bool | None) -> str:
-    return {True: "yes", False: "no"}.get(result, "unknown") if result is not None else "unknown"
+    return "unknown" if result is None else "yes" if result else "no"
 
 
-def _day(instant: str) -> str:
-    return instant[:10]
+def _day(instant: str, zone: ZoneInfo) -> str:
+    return datetime.fromisoformat(instant).astimezone(zone).date().isoformat()
 
 
 def _words(event_type: Any) -> str:
@@ -137,7 +139,8 @@ def _after(text: str | None) -> str:
 
 
 def _amount(values: dict[str, str]) -> str:
-    return f" ({values['amount']})" if "amount" in values else ""
+    amount = values.get("amount", "")
+    return f" ({int(amount):,})" if amount.isdigit() else ""
 
 
 def _short(value: Any) -> str:

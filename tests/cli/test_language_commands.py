@@ -47,12 +47,16 @@ def test_check_prints_errors_and_exits_1(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_check_exits_0_on_warnings(tmp_path: Path) -> None:
-    code, output, _ = run("check", "-w", write(tmp_path, edited(N, "exhausted}}", "exhausted}}\n  - exit: a")))
+    code, output, _ = run(
+        "check", "-w", write(tmp_path, edited(N, "exhausted}}", "exhausted}}\n  - exit: a"))
+    )
     assert (code, output.splitlines()[-1]) == (0, "1 scenario ok, 1 warning")
 
 
 def test_check_as_json_prints_one_document(tmp_path: Path) -> None:
-    code, output, _ = run("check", "-w", write(tmp_path, edited(N, "go: tips", "go: tpis")), "--format", "json")
+    code, output, _ = run(
+        "check", "-w", write(tmp_path, edited(N, "go: tips", "go: tpis")), "--format", "json"
+    )
     document = json.loads(output)
     assert (code, document["errors"], document["warnings"]) == (1, 1, 0)
     assert document["diagnostics"][0]["code"] == "SCN402"
@@ -85,8 +89,13 @@ def test_check_imports_nothing_heavy(tmp_path: Path) -> None:
         "heavy = {'sqlmodel', 'sqlalchemy', 'temporalio', 'fastapi', 'holidays', 'alembic', 'httpx'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True,
-                            cwd=Path(__file__).parents[2])
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
     assert result.stdout == "[]\n"
 
 

@@ -28,7 +28,10 @@ def test_shipped_workspace_compiles_without_a_word() -> None:
     assert set(EVENTS) < set(publication.workspace.events)
     assert not LATER_EVENTS & set(publication.workspace.events)
     assert set(publication.workspace.lead_fields) == {
-        "industry", "employees", "budget_confirmed", "purchase_timing"
+        "industry",
+        "employees",
+        "budget_confirmed",
+        "purchase_timing",
     }
 
 
@@ -59,13 +62,17 @@ def test_digest_tree_changes_only_where_a_file_changed(tmp_path: Path) -> None:
     first = compiled(tmp_path / "a").require().digests()
     second = compiled(tmp_path / "b", edited(N, "5 days", "6 days")).require().digests()
     assert {name for name in first if first[name] != second[name]} == {
-        "plan:welcome", "source:scenarios/welcome.yaml"
+        "plan:welcome",
+        "source:scenarios/welcome.yaml",
     }
 
 
 def test_crlf_and_byte_order_mark_change_nothing(tmp_path: Path) -> None:
-    files: Files = {path: b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode()
-                    for path, text in FILES.items() if path.endswith(".yaml")}
+    files: Files = {
+        path: b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode()
+        for path, text in FILES.items()
+        if path.endswith(".yaml")
+    }
     plain, windows = compiled(tmp_path / "a").require(), compiled(tmp_path / "b", files).require()
     assert windows.digests() == plain.digests()
 
@@ -95,8 +102,12 @@ def test_warnings_do_not_keep_from_publishing(tmp_path: Path) -> None:
 def test_optional_files_may_be_missing(tmp_path: Path) -> None:
     steps = "steps:\n  - id: a\n    send: {template: mail/case}\n"
     text = FILES[N].replace("goal: {stage: mql}\n", "").partition("steps:\n")[0] + steps
-    files: Files = {N: text, "scenarios/scoring.yaml": None, "scenarios/lifecycle.yaml": None,
-                    "scenarios/streams.yaml": None}
+    files: Files = {
+        N: text,
+        "scenarios/scoring.yaml": None,
+        "scenarios/lifecycle.yaml": None,
+        "scenarios/streams.yaml": None,
+    }
     publication = compiled(tmp_path, files).require()
     assert publication.lifecycle.stages == ("lead",)
     assert publication.scoring.models == {}
@@ -109,7 +120,9 @@ def test_unreadable_shared_file_causes_no_cascade(tmp_path: Path, name: str) -> 
 
 
 def test_faulty_declaration_is_told_once(tmp_path: Path) -> None:
-    files = edited("scenarios/workspace.yaml", "nurture: {basis: [opt_in, customer]}", "nurture: {basis: [optin]}")
+    files = edited(
+        "scenarios/workspace.yaml", "nurture: {basis: [opt_in, customer]}", "nurture: {basis: [optin]}"
+    )
     assert [one.code for one in compiled(tmp_path, files).diagnostics] == ["SCN201"]
 
 
@@ -120,6 +133,7 @@ def test_faulty_declaration_is_told_once(tmp_path: Path) -> None:
         ("scenarios/more.yml", "SCN017"),
         ("scenarios/segments.yaml", "SCN110"),
         ("templates/mail/thanks.md", "SCN017"),
+        ("templates/mail/thanks.ja.html", "SCN017"),
     ],
 )
 def test_files_that_would_be_ignored_are_refused(tmp_path: Path, path: str, code: str) -> None:
@@ -127,8 +141,10 @@ def test_files_that_would_be_ignored_are_refused(tmp_path: Path, path: str, code
 
 
 def test_two_recycles_of_different_reasons_are_fine(tmp_path: Path) -> None:
-    text = ("scenario: NAME\ntopic: nurture\nentry: [{event: deal_lost, reason: REASON}]\nsteps:\n"
-            "  - {id: r, recycle: {cooldown: {default: 60 days}}}\n")
+    text = (
+        "scenario: NAME\ntopic: nurture\nentry: [{event: deal_lost, reason: REASON}]\nsteps:\n"
+        "  - {id: r, recycle: {cooldown: {default: 60 days}}}\n"
+    )
     files: Files = {
         "scenarios/a.yaml": text.replace("NAME", "a").replace("REASON", "timing"),
         "scenarios/b.yaml": text.replace("NAME", "b").replace("REASON", "no_budget"),
@@ -140,9 +156,47 @@ def test_missing_folder_is_an_error(tmp_path: Path) -> None:
     assert [one.code for one in compile_workspace(tmp_path / "none").errors] == ["SCN016"]
 
 
-WORDS = ["scenario", "topic", "entry", "steps", "id", "send", "await", "wait", "if", "then", "go", "exit", "of",
-         "nurture", "thanks", "5 days", "lead.employees > 5", "{event: email_clicked, go: a}", "mql", "stage",
-         "\n", "\n  - ", ": ", "- ", "[", "]", "{", "}", ",", "'", '"', "!", "&a", "*a", "#", "：", "　", "\t", "~"]
+WORDS = [
+    "scenario",
+    "topic",
+    "entry",
+    "steps",
+    "id",
+    "send",
+    "await",
+    "wait",
+    "if",
+    "then",
+    "go",
+    "exit",
+    "of",
+    "nurture",
+    "thanks",
+    "5 days",
+    "lead.employees > 5",
+    "{event: email_clicked, go: a}",
+    "mql",
+    "stage",
+    "\n",
+    "\n  - ",
+    ": ",
+    "- ",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    "'",
+    '"',
+    "!",
+    "&a",
+    "*a",
+    "#",
+    "：",
+    "　",
+    "\t",
+    "~",
+]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -8,8 +8,12 @@ from leadloop.language.sources import Place, Source
 
 def report_at(line: str, column: int, length: int) -> Report:
     report = Report()
-    report.add("SCN402", Place(Source("scenarios/a.yaml", line), 1, column, length), id="x",
-               suggestion="did you mean `y`?")
+    report.add(
+        "SCN402",
+        Place(Source("scenarios/a.yaml", line), 1, column, length),
+        id="x",
+        suggestion="did you mean `y`?",
+    )
     return report
 
 
@@ -46,8 +50,14 @@ def test_same_problem_at_one_place_is_told_once() -> None:
 def test_json_has_every_part() -> None:
     data = to_json(report_at("go: x", 5, 1).diagnostics)[0]
     assert data == {
-        "code": "SCN402", "severity": "error", "path": "scenarios/a.yaml", "line": 1, "column": 5,
-        "source_line": "go: x", "caret": "    ^", "message": "there is no step `x`",
+        "code": "SCN402",
+        "severity": "error",
+        "path": "scenarios/a.yaml",
+        "line": 1,
+        "column": 5,
+        "source_line": "go: x",
+        "caret": "    ^",
+        "message": "there is no step `x`",
         "hint": "did you mean `y`?",
     }
 
@@ -57,5 +67,8 @@ def test_order_is_by_file_line_and_column() -> None:
     for path, line, column in [("b", 1, 1), ("a", 2, 1), ("a", 1, 9), ("a", 1, 2)]:
         report.add("SCN011", Place(Source(path, "\n\n"), line, column))
     assert [(one.path, one.line, one.column) for one in in_order(report.diagnostics)] == [
-        ("a", 1, 2), ("a", 1, 9), ("a", 2, 1), ("b", 1, 1)
+        ("a", 1, 2),
+        ("a", 1, 9),
+        ("a", 2, 1),
+        ("b", 1, 1),
     ]

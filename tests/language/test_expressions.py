@@ -21,15 +21,22 @@ def quoted(condition: str) -> str:
     [
         ("lead.employees >= 100", {"lead.employees": "int"}),
         ("!known(lead.country)", {"lead.country": "text"}),
-        ('lead.company.open_deals == 0 && lead.stage != "customer"',
-         {"lead.company.open_deals": "int", "lead.stage": "text"}),
+        (
+            'lead.company.open_deals == 0 && lead.stage != "customer"',
+            {"lead.company.open_deals": "int", "lead.stage": "text"},
+        ),
         ('"vip" in lead.tags', {"lead.tags": "texts"}),
         ('lead.tags.exists(tag, tag == "vip")', {"lead.tags": "texts"}),
         ('lead.band.engagement in ["hot", "warm"]', {"lead.band.engagement": "text"}),
         ("lead.score.fit > 10 || lead.cycle > 0", {"lead.score.fit": "int", "lead.cycle": "int"}),
-        ("lead.purchase_timing < now + duration('720h')", {"lead.purchase_timing": "instant", "now": "instant"}),
-        ("run.entered_at < now && run.cycle == 0", {"run.entered_at": "instant", "now": "instant",
-                                                    "run.cycle": "int"}),
+        (
+            "lead.purchase_timing < now + duration('720h')",
+            {"lead.purchase_timing": "instant", "now": "instant"},
+        ),
+        (
+            "run.entered_at < now && run.cycle == 0",
+            {"run.entered_at": "instant", "now": "instant", "run.cycle": "int"},
+        ),
         ('run.entry.form == "whitepaper"', {"run.entry.form": "text"}),
         ('lead.job_title.contains("部長")', {"lead.job_title": "text"}),
         ('"lead.nothing and = null" != lead.source', {"lead.source": "text"}),
@@ -60,7 +67,7 @@ def test_condition_compiles_with_its_facts(tmp_path: Path, condition: str, facts
         ("not lead.in_sales", "SCN305", 1, "write `!`"),
         ("lead.in_sales or lead.in_sales", "SCN305", 15, "write `||`"),
         ("lead.owner == null", "SCN306", 15, "known("),
-        ("lead.created_at < now - duration('2w')", "SCN307", 25, '336h'),
+        ("lead.created_at < now - duration('2w')", "SCN307", 25, "336h"),
         ("days_since(lead.created_at) > 3", "SCN110", 1, "now"),
         ("open('office')", "SCN110", 1, ""),
         ("lead.employees", "SCN301", 1, ""),
@@ -76,13 +83,15 @@ def test_condition_is_refused_at_the_character(
     tmp_path: Path, condition: str, code: str, column: int, words: str
 ) -> None:
     compilation = compiled(tmp_path, edited(N, "goal:", f'audience: "{condition}"\ngoal:'))
-    assert [(one.code, one.column - 11) for one in compilation.errors] == [(code, column)], \
-        [one.render() for one in compilation.errors]
+    assert [(one.code, one.column - 11) for one in compilation.errors] == [(code, column)], [
+        one.render() for one in compilation.errors
+    ]
     assert words in compilation.errors[0].render()
 
 
 @pytest.mark.parametrize(
-    "condition", ["lead.tags.all(x, lead.tags.all(y, lead.tags.all(z, x == y)))", "(" * 300, "!" * 1000, "-" * 999]
+    "condition",
+    ["lead.tags.all(x, lead.tags.all(y, lead.tags.all(z, x == y)))", "(" * 300, "!" * 1000, "-" * 999],
 )
 def test_condition_that_is_heavy_is_bounded(tmp_path: Path, condition: str) -> None:
     compilation = compiled(tmp_path, edited(N, "goal:", f'audience: "{condition}"\ngoal:'))
@@ -97,18 +106,31 @@ def test_condition_of_many_lines_points_at_its_start(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "condition",
-    ["lead.score.engagement >= 20", "50 > lead.score.fit", "lead.score.fit == 3 && lead.in_sales",
-     'lead.band.engagement == "hot"'],
+    [
+        "lead.score.engagement >= 20",
+        "50 > lead.score.fit",
+        "lead.score.fit == 3 && lead.in_sales",
+        'lead.band.engagement == "hot"',
+    ],
 )
 def test_waiting_condition_compares_scores_with_numbers(tmp_path: Path, condition: str) -> None:
-    plan = compiled(tmp_path, edited(N, "{stage: mql}", f"{{when: {quoted(condition)}}}")).require().plans["welcome"]
+    plan = (
+        compiled(tmp_path, edited(N, "{stage: mql}", f"{{when: {quoted(condition)}}}"))
+        .require()
+        .plans["welcome"]
+    )
     assert isinstance(plan.goal[0], WhenMatch)
 
 
 @pytest.mark.parametrize(
     "condition",
-    ["lead.score.engagement > lead.score.fit", "lead.score.fit + 5 > 10", "lead.score.fit > 10 - lead.employees",
-     "known(lead.score.fit)", "-lead.score.fit > lead.cycle"],
+    [
+        "lead.score.engagement > lead.score.fit",
+        "lead.score.fit + 5 > 10",
+        "lead.score.fit > 10 - lead.employees",
+        "known(lead.score.fit)",
+        "-lead.score.fit > lead.cycle",
+    ],
 )
 def test_waiting_condition_refuses_other_uses_of_scores(tmp_path: Path, condition: str) -> None:
     compilation = compiled(tmp_path, edited(N, "{stage: mql}", f"{{when: {quoted(condition)}}}"))
@@ -117,7 +139,11 @@ def test_waiting_condition_refuses_other_uses_of_scores(tmp_path: Path, conditio
 
 def test_where_sees_the_event_and_the_entry(tmp_path: Path) -> None:
     branch = "{event: page_viewed, where: 'event.seconds > 30 && run.entry.form == \"whitepaper\"', go: tips}"
-    plan = compiled(tmp_path, edited(N, "{event: email_clicked, of: thanks, go: tips}", branch)).require().plans["welcome"]
+    plan = (
+        compiled(tmp_path, edited(N, "{event: email_clicked, of: thanks, go: tips}", branch))
+        .require()
+        .plans["welcome"]
+    )
     step = plan.steps["read"]
     assert isinstance(step, AwaitStep)
     match = step.branches[0].match
@@ -149,7 +175,9 @@ def test_stream_until_does_not_wait(tmp_path: Path) -> None:
     assert step.until is not None
 
 
-@pytest.mark.parametrize("condition", ["{did: email_clicked}", "{segment: x}", "{all: [a]}", "{any: []}", "{not: {did: x}}"])
+@pytest.mark.parametrize(
+    "condition", ["{did: email_clicked}", "{segment: x}", "{all: [a]}", "{any: []}", "{not: {did: x}}"]
+)
 def test_condition_maps_are_not_supported_yet(tmp_path: Path, condition: str) -> None:
     compilation = compiled(tmp_path, edited(N, "goal:", f"audience: {condition}\ngoal:"))
     assert [one.code for one in compilation.errors] == ["SCN110"]

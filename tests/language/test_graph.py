@@ -12,7 +12,9 @@ N = "scenarios/welcome.yaml"
 
 def test_graph_shows_steps_exits_and_ways(tmp_path: Path) -> None:
     plan = compiled(tmp_path).require().plans["welcome"]
-    assert to_mermaid(plan) == """\
+    assert (
+        to_mermaid(plan)
+        == """\
 flowchart TD
   start(["welcome"])
   s0["thanks: send mail/thanks"]
@@ -27,15 +29,19 @@ flowchart TD
   s2 --> s3
   s3 -->|"exhausted"| x0
 """
+    )
 
 
 def test_graph_draws_go_and_exit_as_arrows(tmp_path: Path) -> None:
-    steps = "  - id: a\n    if: lead.employees > 5\n    then: [{exit: big}]\n  - go: b\n  - id: b\n    wait: 1 day\n"
+    steps = (
+        "  - id: a\n    if: lead.employees > 5\n    then: [{exit: big}]\n  - go: b\n"
+        "  - id: b\n    wait: 1 day\n"
+    )
     text = to_mermaid(compiled(tmp_path, scenario(steps)).require().plans["welcome"])
     assert 's0 -->|"yes"| x0' in text
     assert 's0 -->|"no"| s3' in text
     assert 'x0(["big"])' in text
-    assert 's3 --> x1' in text
+    assert "s3 --> x1" in text
 
 
 def test_graph_escapes_what_mermaid_would_read(tmp_path: Path) -> None:

@@ -47,8 +47,10 @@ def test_list_continues_and_ends_as_completed(tmp_path: Path) -> None:
 
 
 def test_header_is_compiled(tmp_path: Path) -> None:
-    header = "title: 題\npriority: 40\nper: lead\nexit_when: [{event: deal_opened}, {when: lead.in_sales}]\n" \
-             "reentry: {mode: after_exit, cooldown: 0 days}\n"
+    header = (
+        "title: 題\npriority: 40\nper: lead\nexit_when: [{event: deal_opened}, {when: lead.in_sales}]\n"
+        "reentry: {mode: after_exit, cooldown: 0 days}\n"
+    )
     plan = plan_of(tmp_path, scenario("  - exit: a\n", header))
     assert (plan.title, plan.priority, plan.topic) == ("題", 40, "nurture")
     assert plan.goal == (StageMatch(stages=("mql",)),)
@@ -107,7 +109,10 @@ def test_await_branches_and_timeout(tmp_path: Path) -> None:
     read = plan.steps["read"]
     assert isinstance(read, AwaitStep)
     clicked, viewed, moved, sold = read.branches
-    assert (clicked.match, clicked.go) == (EventMatch(event="email_clicked", of=("thanks", "case")), to("case"))
+    assert (clicked.match, clicked.go) == (
+        EventMatch(event="email_clicked", of=("thanks", "case")),
+        to("case"),
+    )
     assert viewed.match == EventMatch(
         event="page_viewed", properties=(PropertyMatch(name="path", prefix="/pricing"),)
     )
@@ -121,7 +126,9 @@ def test_await_branches_and_timeout(tmp_path: Path) -> None:
 
 
 def test_await_without_end_is_written_out(tmp_path: Path) -> None:
-    step = plan_of(tmp_path, edited(N, "go: tips}\n    timeout: 5 days", "go: case}\n    timeout: never")).steps["read"]
+    step = plan_of(
+        tmp_path, edited(N, "go: tips}\n    timeout: 5 days", "go: case}\n    timeout: never")
+    ).steps["read"]
     assert isinstance(step, AwaitStep)
     assert step.timeout is None
 
@@ -141,7 +148,9 @@ def test_send_settings(tmp_path: Path) -> None:
     assert isinstance(second, SendStep)
     assert (first.late, first.on_late, first.topic) == (Span(amount=12, unit="hours"), "skip", "nurture")
     assert (first.on_skip, first.on_fail, first.next) == (
-        to("b"), Target(exit="undeliverable"), to("a/wait"),
+        to("b"),
+        Target(exit="undeliverable"),
+        to("a/wait"),
     )
     assert (second.on_skip, second.on_fail, second.late) == (second.next, second.next, None)
 
@@ -153,14 +162,26 @@ def test_send_settings(tmp_path: Path) -> None:
         ("{for: 1 day, at: 09:00}", WaitSpec(span=Span(amount=1, unit="days"), at="09:00")),
         ("{for: 0 days, at: 18:00}", WaitSpec(span=Span(amount=0, unit="days"), at="18:00")),
         ("{until: friday}", WaitSpec(until=Until(weekday=4))),
-        ("{until: lead.purchase_timing - 1 month, at: 17:00, if_past: end}",
-         WaitSpec(until=Until(fact="lead.purchase_timing", offset=Span(amount=-1, unit="months")), at="17:00",
-                  if_past=Target(step="end"))),
-        ("{until: lead.purchase_timing, if_past: exit}",
-         WaitSpec(until=Until(fact="lead.purchase_timing"), if_past=Target(exit="completed"))),
-        ("{until: lead.purchase_timing, if_past: {exit: late}}",
-         WaitSpec(until=Until(fact="lead.purchase_timing"), if_past=Target(exit="late"))),
-        ("{until: lead.purchase_timing, if_past: continue}", WaitSpec(until=Until(fact="lead.purchase_timing"))),
+        (
+            "{until: lead.purchase_timing - 1 month, at: 17:00, if_past: end}",
+            WaitSpec(
+                until=Until(fact="lead.purchase_timing", offset=Span(amount=-1, unit="months")),
+                at="17:00",
+                if_past=Target(step="end"),
+            ),
+        ),
+        (
+            "{until: lead.purchase_timing, if_past: exit}",
+            WaitSpec(until=Until(fact="lead.purchase_timing"), if_past=Target(exit="completed")),
+        ),
+        (
+            "{until: lead.purchase_timing, if_past: {exit: late}}",
+            WaitSpec(until=Until(fact="lead.purchase_timing"), if_past=Target(exit="late")),
+        ),
+        (
+            "{until: lead.purchase_timing, if_past: continue}",
+            WaitSpec(until=Until(fact="lead.purchase_timing")),
+        ),
     ],
 )
 def test_wait_forms(tmp_path: Path, text: str, spec: WaitSpec) -> None:
@@ -202,10 +223,16 @@ def test_hand_off_recycle_and_task(tmp_path: Path) -> None:
 
 
 def test_stream_ends_by_its_condition(tmp_path: Path) -> None:
-    files = edited(N, "every: 2 weeks", "every: 2 weeks, until: lead.in_sales, go: {exit: sales}, topic: service")
+    files = edited(
+        N, "every: 2 weeks", "every: 2 weeks, until: lead.in_sales, go: {exit: sales}, topic: service"
+    )
     step = plan_of(tmp_path, files).steps["tips"]
     assert isinstance(step, StreamStep)
-    assert (step.go, step.topic, step.on_exhausted) == (Target(exit="sales"), "service", Target(exit="exhausted"))
+    assert (step.go, step.topic, step.on_exhausted) == (
+        Target(exit="sales"),
+        "service",
+        Target(exit="exhausted"),
+    )
 
 
 def test_entry_may_start_elsewhere(tmp_path: Path) -> None:
@@ -231,7 +258,10 @@ def test_generated_ids_do_not_move_when_other_steps_are_added(tmp_path: Path) ->
         ("  - id: a\n    wait: {until: lead.purchase_timing}\n  - go: a\n", True),
         ("  - id: a\n    score: {model: fit, points: 1}\n  - go: a\n", True),
         ("  - id: a\n    go: a\n", True),
-        ("  - id: a\n    if: lead.in_sales\n    then: [{wait: 1 day}]\n    else: [{go: a}]\n  - go: a\n", True),
+        (
+            "  - id: a\n    if: lead.in_sales\n    then: [{wait: 1 day}]\n    else: [{go: a}]\n  - go: a\n",
+            True,
+        ),
         ("  - id: a\n    if: lead.in_sales\n    then: [{wait: 1 day}, {go: a}]\n", False),
         ("  - id: a\n    await: [{event: page_viewed, go: a}]\n    timeout: never\n", False),
         ("  - id: a\n    await: [{when: lead.in_sales, go: a}]\n    timeout: 1 day\n", True),
@@ -261,7 +291,10 @@ def test_loop_needs_a_wait(tmp_path: Path, steps: str, is_loop: bool) -> None:
         ("  - id: a\n    send: {stream: tips}\n", "SCN110"),
         ("  - id: a\n    hand_off: {to: owner, accept_within: 1 day}\n", "SCN110"),
         ("  - id: a\n    hand_off: {to: inside-sales, escalate_to: a@b.example}\n", "SCN112"),
-        ("  - id: a\n    task: {type: call, to: owner, due: 1 day, outcomes: [x], on_y: {exit: b}}\n", "SCN101"),
+        (
+            "  - id: a\n    task: {type: call, to: owner, due: 1 day, outcomes: [x], on_y: {exit: b}}\n",
+            "SCN101",
+        ),
         ("  - id: a\n    task: {type: call, to: owner, due: 1 day, outcomes: [x], retry: {}}\n", "SCN110"),
         ("  - id: a\n    recycle: {cooldown: {timing: 1 day}}\n", "SCN103"),
         ("  - id: a\n    recycle: {cooldown: {tming: 1 day, default: 1 day}}\n", "SCN201"),
@@ -272,7 +305,10 @@ def test_loop_needs_a_wait(tmp_path: Path, steps: str, is_loop: bool) -> None:
         ("  - id: a\n    send: {template: mail/case, subject: '{{ lead.nmae }}'}\n", "SCN453"),
         ("  - id: a\n    await: []\n    timeout: 1 day\n", "SCN113"),
         ("  - id: a\n    await: [{event: page_viewed, of: a, go: a}]\n    timeout: 1 day\n", "SCN112"),
-        ("  - id: a\n    await: [{event: page_viewed, path: [/a, /b*], go: a}]\n    timeout: 1 day\n", "SCN112"),
+        (
+            "  - id: a\n    await: [{event: page_viewed, path: [/a, /b*], go: a}]\n    timeout: 1 day\n",
+            "SCN112",
+        ),
         ("  - id: a\n    await: [{event: page_viewed, seconds: '3', go: a}]\n    timeout: 1 day\n", "SCN105"),
         ("  - id: a\n    await: [{event: page_viewed, paht: /a, go: a}]\n    timeout: 1 day\n", "SCN101"),
         ("  - id: a\n    await: [{event: page_viewed, go: a, then: []}]\n    timeout: 1 day\n", "SCN112"),
@@ -296,8 +332,16 @@ def test_step_is_refused(tmp_path: Path, steps: str, code: str) -> None:
 
 @pytest.mark.parametrize(
     "header",
-    ["group: a\n", "per: company\n", "per: seminar\n", "on_edit: {default: stay}\n", "pause_clock: run\n",
-     "existing: include\n", "limit: 5 per day\n", "recheck: before_send\n"],
+    [
+        "group: a\n",
+        "per: company\n",
+        "per: seminar\n",
+        "on_edit: {default: stay}\n",
+        "pause_clock: run\n",
+        "existing: include\n",
+        "limit: 5 per day\n",
+        "recheck: before_send\n",
+    ],
 )
 def test_header_of_later_versions_is_refused(tmp_path: Path, header: str) -> None:
     compilation = compiled(tmp_path, scenario("  - stage: mql\n", header))
@@ -306,8 +350,14 @@ def test_header_of_later_versions_is_refused(tmp_path: Path, header: str) -> Non
 
 @pytest.mark.parametrize(
     "entry",
-    ["{segment: a}", "{inactive: 90 days}", "{manual: true}", "{schedule: monday, segment: a}",
-     "{event: page_viewed, people: 3, within: 14 days}", "{event: page_viewed, existing: include}"],
+    [
+        "{segment: a}",
+        "{inactive: 90 days}",
+        "{manual: true}",
+        "{schedule: monday, segment: a}",
+        "{event: page_viewed, people: 3, within: 14 days}",
+        "{event: page_viewed, existing: include}",
+    ],
 )
 def test_entry_of_later_versions_is_refused(tmp_path: Path, entry: str) -> None:
     compilation = compiled(tmp_path, edited(N, "{event: form_submitted, form: whitepaper}", entry))
@@ -320,6 +370,8 @@ def test_lint_can_be_allowed_for_a_step(tmp_path: Path) -> None:
 
 
 def test_broken_step_does_not_make_others_unreachable(tmp_path: Path) -> None:
-    steps = "  - id: a\n    if: lead.nmae == 1\n    then: [{stage: mql}, {go: c}]\n    else: [{exit: b}]\n" \
-            "  - exit: d\n  - id: c\n    stage: customer\n"
+    steps = (
+        "  - id: a\n    if: lead.nmae == 1\n    then: [{stage: mql}, {go: c}]\n    else: [{exit: b}]\n"
+        "  - exit: d\n  - id: c\n    stage: customer\n"
+    )
     assert [one.code for one in compiled(tmp_path, scenario(steps)).errors] == ["SCN302"]

@@ -33,7 +33,8 @@ def plain(node: Node | None) -> object:
 
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
-    f"{name}: &{name} [{','.join(f'*{before}' for _ in range(9))}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+    f"{name}: &{name} [{','.join(f'*{before}' for _ in range(9))}]\n"
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
 
 
@@ -82,7 +83,13 @@ def test_read_refuses(data: bytes | str, code: str) -> None:
 
 def test_read_of_hostile_files_needs_little_memory() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for data in (BOMB.encode(), b"[" * MAX_BYTES, b"- " * (MAX_BYTES // 2), b"\x00" * MAX_BYTES, b"a: " * 80_000):
+    for data in (
+        BOMB.encode(),
+        b"[" * MAX_BYTES,
+        b"- " * (MAX_BYTES // 2),
+        b"\x00" * MAX_BYTES,
+        b"a: " * 80_000,
+    ):
         reading(data)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
 
@@ -163,7 +170,16 @@ def test_all_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     compilation = compiled(tmp_path, files)
     text = render_text(compilation.diagnostics)
     assert {one.code for one in compilation.errors} >= {
-        "SCN201", "SCN101", "SCN401", "SCN107", "SCN402", "SCN403", "SCN404", "SCN405", "SCN105", "SCN003",
+        "SCN201",
+        "SCN101",
+        "SCN401",
+        "SCN107",
+        "SCN402",
+        "SCN403",
+        "SCN404",
+        "SCN405",
+        "SCN105",
+        "SCN003",
         "SCN407",
     }
     for words in ("did you mean `topic`?", "write `3 days`", "did you mean `mql`?", "welcome.yaml:8:5"):

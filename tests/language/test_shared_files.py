@@ -42,7 +42,11 @@ def test_scoring_is_compiled(tmp_path: Path) -> None:
     engagement = scoring.models["engagement"]
     assert engagement.rules[0].every == Every(times=3, within=Span(amount=30, unit="days"))
     assert engagement.rules[0].match.properties[0].prefix == "/pricing"
-    assert (engagement.half_life, engagement.cap, engagement.trust) == (Span(amount=30, unit="days"), 100, "likely")
+    assert (engagement.half_life, engagement.cap, engagement.trust) == (
+        Span(amount=30, unit="days"),
+        100,
+        "likely",
+    )
     assert scoring.bands["engagement"].levels == (("hot", 30), ("warm", 15), ("cold", 0))
     assert scoring.models["fit"].attributes[0].when.source == "lead.employees >= 100"
 
@@ -81,6 +85,7 @@ def test_stream_items_have_days(tmp_path: Path) -> None:
         (W, "basis: [opt_in, customer]", "basis: []", "SCN113"),
         (W, "window: always", "window: never", "SCN104"),
         (W, "holidays: JP", "holidays: XX", "SCN107"),
+        (W, "open: {mon-fri: 09:00-18:00}", "open: {}", "SCN113"),
         (W, "mon-fri: 09:00-18:00", "mon-fri: 18:00-09:00", "SCN107"),
         (W, "mon-fri: 09:00-18:00", "mon-fri: 09:00-18:00, fri: 09:00-12:00", "SCN112"),
         (W, "frequency: {nurture:", "frequency: {nurtre:", "SCN201"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from datetime import date
 
@@ -68,10 +69,8 @@ def test_parse_span_says_what_to_write(text: str, advice: str) -> None:
 
 @given(st.text(max_size=40))
 def test_parse_span_raises_only_value_errors(text: str) -> None:
-    try:
+    with contextlib.suppress(ValueError):
         assert parse_span(text).amount >= 0
-    except ValueError as error:
-        assert str(error)
 
 
 def test_parse_until_reads_facts_weekdays_and_dates() -> None:

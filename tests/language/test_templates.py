@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from leadloop.delivery.sandbox import TemplateEnvironment
-from leadloop.language.templates import FILTERS
+from leadloop.delivery.scope import template_context
+from leadloop.language.templates import FILTERS, template_scope
+from leadloop.language.vocabulary import Vocabulary
 from tests.language.workspaces import LAYOUT, MAIL, compiled
 
 THANKS = "templates/mail/thanks.ja.md"
@@ -17,9 +19,9 @@ LAYOUT_PATH = "templates/layouts/default.ja.html.j2"
 @pytest.mark.parametrize(
     "body",
     [
-        "{{ lead.family_name | default('お客様') }} {{ lead.industry }} {{ lead.tags | join('、') }}",
+        "{{ lead.family_name | default('お客様') }} {{ lead.tags | join('、') }}",
         "{{ lead.company.name }} {{ company.domain }} {{ lead['job_title'] }} {{ lead.score.engagement }}",
-        "{{ sender.name }} {{ unsubscribe_url }} {{ message.id }} {{ locale }} {{ run.entry.form }} {{ run.cycle }}",
+        "{{ sender.name }} {{ unsubscribe_url }} {{ message.id }} {{ locale }} {{ run.entry.form }}",
         "{% for tag in lead.tags %}{{ loop.index }} {{ tag }}{% endfor %}{% set x = 1 %}{{ x }}",
         "{% if lead.employees > 100 %}大企業{% endif %}{{ lead.owner.upper() }}",
         "{% macro hello(who) %}{{ who.anything }}{% endmacro %}{{ hello(lead) }}",
@@ -95,8 +97,10 @@ def test_template_is_needed_in_the_language_of_the_workspace(tmp_path: Path) -> 
 
 
 def test_other_languages_are_checked_as_well(tmp_path: Path) -> None:
-    files = {"templates/mail/case.en.md": "---\nsubject: x\n---\n{{ nmae }}",
-             "templates/layouts/default.html.j2": LAYOUT}
+    files = {
+        "templates/mail/case.en.md": "---\nsubject: x\n---\n{{ nmae }}",
+        "templates/layouts/default.html.j2": LAYOUT,
+    }
     assert [one.path for one in compiled(tmp_path, files).errors] == ["templates/mail/case.en.md"]
 
 
@@ -107,8 +111,24 @@ def test_layout_sees_the_content(tmp_path: Path) -> None:
 
 
 def test_html_template_counts_as_well(tmp_path: Path) -> None:
-    files = {THANKS: None, "templates/mail/thanks.ja.html.j2": "---\nsubject: x\n---\n<p>{{ lead.email }}</p>"}
+    files = {
+        THANKS: None,
+        "templates/mail/thanks.ja.html.j2": "---\nsubject: x\n---\n<p>{{ lead.email }}</p>",
+    }
     assert compiled(tmp_path, files).diagnostics == []
+
+
+def test_names_are_those_of_the_renderer(tmp_path: Path) -> None:
+    publication = compiled(tmp_path).require()
+    vocabulary = Vocabulary(publication.workspace, models=tuple(publication.scoring.models))
+    context = template_context(publication.workspace, lead={}, models=publication.scoring.models)
+    scope = template_scope(vocabulary)
+    assert set(scope.names) - {"locale"} == set(context)
+    for name, known in scope.names.items():
+        assert known is None or known == set(context[name])
+    assert scope.deeper["lead.company"] == set(context["lead"]["company"])
+    assert scope.deeper["lead.score"] == set(context["lead"]["score"])
+    assert scope.deeper["run.entry"] == set(context["run"]["entry"])
 
 
 def test_filters_are_those_of_the_renderer() -> None:

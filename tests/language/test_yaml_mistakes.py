@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from leadloop.language.reading import decode, read
 from leadloop.language.diagnostics import Report
+from leadloop.language.reading import decode, read
 from tests.language.workspaces import compiled, edited
 
 N = "scenarios/welcome.yaml"
@@ -24,7 +24,7 @@ N = "scenarios/welcome.yaml"
         ('if: "vip" in lead.tags', "SCN014", "if: '\"vip\" in lead.tags'"),
         ("- if: !lead.in_sales", "SCN014", "- if: '!lead.in_sales'"),
         ("- if: !known(lead.a) && b", "SCN014", "- if: '!known(lead.a) && b'"),
-        ("audience: lead.title == \"a: b\"", "SCN014", "audience: 'lead.title == \"a: b\"'"),
+        ('audience: lead.title == "a: b"', "SCN014", "audience: 'lead.title == \"a: b\"'"),
         ("- {when: lead.a in [1, 2], go: x}", "SCN014", "- {when: 'lead.a in [1, 2]', go: x}"),
         ("- {when: lead.a in ['x', 'y'], go: x}", "SCN014", "- {when: \"lead.a in ['x', 'y']\", go: x}"),
     ],
@@ -63,6 +63,8 @@ def test_condition_cut_by_a_comma_is_reported(tmp_path: Path) -> None:
 
 
 def test_full_width_colon_in_a_nested_setting_is_reported(tmp_path: Path) -> None:
-    compilation = compiled(tmp_path, edited(N, "send: {template: mail/case}", "send:\n      template：mail/case"))
+    compilation = compiled(
+        tmp_path, edited(N, "send: {template: mail/case}", "send:\n      template：mail/case")
+    )
     assert [(one.code, one.line) for one in compilation.errors] == [("SCN012", 15)]
     assert compilation.errors[0].hint.splitlines()[-1] == "      template: mail/case"

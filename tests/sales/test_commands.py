@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pytest
@@ -127,3 +128,11 @@ def test_finish_task_once_with_a_known_outcome(env: Environment) -> None:
         commands.finish_task(env, task_id, "bribed")
     assert commands.finish_task(env, task_id, "connected").row.status == TaskStatus.DONE
     assert commands.finish_task(env, task_id, "absent").no_op == "already_done"
+
+
+def test_of_many_accepts_at_once_one_counts(env: Environment) -> None:
+    _, offer_id = offered(env)
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        results = list(pool.map(lambda _: commands.accept_offer(env, offer_id), range(8)))
+    assert sorted(str(one.no_op) for one in results) == ["None", *["already_accepted"] * 7]
+    assert len(events_of(env, "handoff_accepted")) == 1

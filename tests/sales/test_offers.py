@@ -211,6 +211,18 @@ def test_withdraw_ends_the_offers_of_one_journey(env: Environment) -> None:
         offer = make_offer(session, env, lead)
         kept = make_offer(session, env, lead, "k2")
         journey = session.get_one(Enrolment, offer.enrolment_id)
-        assert offers.withdraw_offers(session, lead, journey.id, "unsubscribed", NOW) == 1
+        assert offers.withdraw_offers(session, lead, journey.id, "unsubscribed", NOW, accepted=False) == 1
         assert offer.status == OfferStatus.WITHDRAWN
         assert kept.status == OfferStatus.OFFERED
+
+
+@pytest.mark.parametrize(("accepted", "taken"), [(False, 0), (True, 1)])
+def test_withdraw_leaves_what_sales_works_on(env: Environment, accepted: bool, taken: int) -> None:
+    with env.database.write() as session:
+        lead = make_lead(session)
+        offer = make_offer(session, env, lead)
+        answer(session, env, lead, "handoff_accepted", offer=offer.id)
+        assert (
+            offers.withdraw_offers(session, lead, offer.enrolment_id, "ended", NOW, accepted=accepted)
+            == taken
+        )

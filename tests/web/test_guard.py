@@ -3,11 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
 
+from leadloop.delivery.tokens import Tokens
+from leadloop.keys import Keys
+from leadloop.storage.database import Database
+from leadloop.storage.environment import Environment
+from leadloop.storage.publications import PublicationStore
+from leadloop.web.app import create_app
 from leadloop.web.guard import BODY_LIMIT
+from tests.factories import SECRET, ManualClock
+
+
+async def test_health_says_whether_something_is_published(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    assert (await client.get("/healthz")).json()["status"] == "ok"
+    database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
+    database.create_schema()
+    env = Environment(database, ManualClock(), Keys(SECRET), PublicationStore(database))
+    app = create_app(env, tokens=Tokens(env.keys), public_url="http://localhost")
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), base_url="http://localhost"
+    ) as empty:
+        for path in ("/healthz", "/v1/scenarios"):
+            reply = await empty.get(path)
+            assert (reply.status_code, reply.json()["title"]) == (503, "Service Unavailable")
+        page = await empty.get("/", headers={"accept": "text/html"})
+        assert page.status_code == 503
+        assert "leadloop" in page.text
+    database.close()
 
 
 @pytest.mark.parametrize(

@@ -157,3 +157,5 @@ async def test_scenarios_are_counted(client: httpx.AsyncClient, env: Environment
 async def test_openapi_document_names_the_routes(client: httpx.AsyncClient) -> None:
     paths = (await client.get("/openapi.json")).json()["paths"]
     assert {"/v1/events", "/v1/forms/{form}", "/v1/deals/{deal_id}/lost"} <= set(paths)
+    body = paths["/v1/deals/{deal_id}/lost"]["post"]["requestBody"]["content"]["application/json"]
+    assert body["schema"]["required"] == ["reason"]

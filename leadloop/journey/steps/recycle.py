@@ -41,7 +41,7 @@ class RecycleHandler:
                 start=walk.now,
                 zone=walk.facts.zone,
                 calendar=walk.facts.send_calendar,
-                fact=walk.facts.values.get,
+                fact=walk.facts.wait_fact,
             )
             if resolved is not None and not resolved.past:
                 return resolved.at, "date"

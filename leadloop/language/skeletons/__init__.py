@@ -34,8 +34,13 @@ def workspace_files(name: str) -> dict[str, str]:
         "templates/welcome/second.en.md": "second.en.md",
         "templates/layouts/default.en.html.j2": "layout.en.html.j2",
     }
-    words = {"NAME": "welcome", "WORKSPACE": name, "TOPIC": "nurture", "EVENT": "form_submitted",
-             "ENTRY": "{event: form_submitted, form: contact}"}
+    words = {
+        "NAME": "welcome",
+        "WORKSPACE": name,
+        "TOPIC": "nurture",
+        "EVENT": "form_submitted",
+        "ENTRY": "{event: form_submitted, form: contact}",
+    }
     return {path: _text(source, words) for path, source in texts.items()}
 
 

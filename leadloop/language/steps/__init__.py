@@ -15,7 +15,7 @@ from leadloop.language.steps.lead import read_score, read_stage
 from leadloop.language.steps.mail import read_send, read_stream
 from leadloop.language.steps.sales import read_hand_off, read_recycle, read_task
 from leadloop.language.steps.waits import read_await, read_wait_step
-from leadloop.language.suggest import nearest, suggestion
+from leadloop.language.suggest import Suggestion, nearest
 
 READERS: dict[str, Callable[[StepSite], Step | None]] = {
     "send": read_send,
@@ -31,8 +31,21 @@ READERS: dict[str, Callable[[StepSite], Step | None]] = {
     "go": read_go,
     "exit": read_exit_step,
 }
-LATER = ("switch", "experiment", "set", "tag", "untag", "subscribe", "unsubscribe", "suppress", "record",
-         "enrol", "notify", "webhook", "repeat")
+LATER = (
+    "switch",
+    "experiment",
+    "set",
+    "tag",
+    "untag",
+    "subscribe",
+    "unsubscribe",
+    "suppress",
+    "record",
+    "enrol",
+    "notify",
+    "webhook",
+    "repeat",
+)
 NEED_ID = frozenset({"send", "await", "hand_off", "recycle", "stream", "task"})
 JOURNEY_STAGES = ("attention", "interest", "desire", "memory", "action")
 _COMMON = ("id", "title", "journey_stage", "allow")
@@ -80,12 +93,14 @@ def _own_id(report: Report, node: Mapping) -> str | None:
 
 
 def _new_id(building: Building, node: Mapping, own: str | None, generated: str, kind: str) -> str:
-    step_id, number = own or generated, 2
+    wanted = own or generated
+    step_id = wanted
     if own is not None and own in building.kinds:
         value = node.get("id") or node
         building.report.add("SCN401", value.place, id=own, line=building.places[own].line)
     while step_id in building.kinds:
-        step_id, number = f"{own or generated}-{number}", number + 1
+        building.repeats[wanted] += 1
+        step_id = f"{wanted}-{building.repeats[wanted] + 1}"
     building.kinds[step_id] = kind
     building.places[step_id] = node.place
     return step_id
@@ -103,7 +118,10 @@ def _read_step(building: Building, node: Mapping, step_id: str, following: Targe
     if fields.take("id") is None and kind in NEED_ID:
         report.add("SCN409", node.place, kind=kind)
     base = {
-        "id": step_id, "title": fields.text("title") or "", "line": node.place.line, "next": following,
+        "id": step_id,
+        "title": fields.text("title") or "",
+        "line": node.place.line,
+        "next": following,
         "journey_stage": fields.choice("journey_stage", JOURNEY_STAGES),
     }
     building.allowed[step_id] = _allowed(fields)
@@ -122,15 +140,21 @@ def _report_kind(report: Report, node: Mapping, kind: str | None) -> None:
         return
     kinds = [key for key in node.names() if key in READERS or key in LATER]
     if kinds:
-        report.add("SCN411", node.place, problem=f"one step does one thing, not {' and '.join(kinds)}",
-                   fix="write two steps")
+        report.add(
+            "SCN411",
+            node.place,
+            problem=f"one step does one thing, not {' and '.join(kinds)}",
+            fix="write two steps",
+        )
         return
     unknown = [key for key, _ in node.entries if key.text not in (*_COMMON, *_BESIDE)]
     if not unknown:
         report.add("SCN411", node.place, problem="this step does nothing", fix="steps: " + ", ".join(READERS))
         return
-    near = next((key for key in unknown if nearest(key.text, READERS)), unknown[0])
-    report.add("SCN201", near.place, kind="step", name=near.text, suggestion=suggestion(near.text, READERS))
+    near = unknown[0]
+    if len(unknown) > 1:
+        near = next((key for key in unknown[:10] if nearest(key.text, READERS)), near)
+    report.add("SCN201", near.place, kind="step", name=near.text, suggestion=Suggestion(near.text, READERS))
 
 
 def _allowed(fields: Fields) -> frozenset[str]:
@@ -140,8 +164,9 @@ def _allowed(fields: Fields) -> frozenset[str]:
     codes = set()
     for key, value in found.entries if found is not None else []:
         if key.text not in LINTS:
-            fields.report.add("SCN201", key.place, kind="lint", name=key.text,
-                              suggestion=suggestion(key.text, LINTS))
+            fields.report.add(
+                "SCN201", key.place, kind="lint", name=key.text, suggestion=Suggestion(key.text, LINTS)
+            )
         elif text(fields.report, value, "the reason") is not None:
             codes.add(key.text)
     return frozenset(codes)
@@ -150,5 +175,3 @@ def _allowed(fields: Fields) -> frozenset[str]:
 def _silence(report: Report, before: int, codes: frozenset[str]) -> None:
     if codes:
         report.diagnostics[before:] = [one for one in report.diagnostics[before:] if one.code not in codes]
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ from leadloop.language.nodes import Mapping, Node, Scalar
 from leadloop.language.plan import COMPLETED, Span, Step, Target, WaitSpec
 from leadloop.language.sources import Place
 from leadloop.language.spans import parse_span, parse_time, parse_until
-from leadloop.language.suggest import suggestion
+from leadloop.language.suggest import Suggestion
 from leadloop.language.template_store import TemplateStore
 from leadloop.language.vocabulary import Vocabulary
 
@@ -50,6 +51,8 @@ class Building:
     places: dict[str, Place] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
     """Step id -> kind, also of steps with errors."""
+    repeats: Counter[str] = field(default_factory=Counter)
+    """How often an id was wanted again, to number generated ids."""
     allowed: dict[str, frozenset[str]] = field(default_factory=dict)
     """Step id -> codes of lints that the author silenced."""
     jumps: list[Jump] = field(default_factory=list)
@@ -141,8 +144,12 @@ def _spec(site: StepSite, node: Node, what: str, length: Span, at: str | None) -
         site.report.add("SCN107", node.place, what=what, problem="a length of zero does not wait")
         return None
     if at is not None and length.unit not in ("days", "weeks", "months", "business_days"):
-        site.report.add("SCN112", node.place, problem="`at` goes with days, weeks or months",
-                        fix="write `{for: 1 day, at: 09:00}`")
+        site.report.add(
+            "SCN112",
+            node.place,
+            problem="`at` goes with days, weeks or months",
+            fix="write `{for: 1 day, at: 09:00}`",
+        )
     return WaitSpec(span=length, at=at)
 
 
@@ -159,8 +166,12 @@ def _until(site: StepSite, fields: Fields, at: str | None) -> WaitSpec | None:
     if written is None or node is None:
         return None
     if at is not None and written.at is not None:
-        site.report.add("SCN112", node.place, problem="the time of day is written twice",
-                        fix="keep `at`, or the time in `until`")
+        site.report.add(
+            "SCN112",
+            node.place,
+            problem="the time of day is written twice",
+            fix="keep `at`, or the time in `until`",
+        )
     if written.until.fact is not None and not instant_fact(site, node, written.until.fact):
         return None
     return WaitSpec(until=written.until, at=at or written.at, if_past=if_past)
@@ -173,10 +184,15 @@ def instant_fact(site: StepSite, node: Node, name: str) -> bool:
     if name in moments:
         return True
     if name in facts:
-        site.report.add("SCN102", node.place, what=f"`{name}`", wanted="a date or a moment",
-                        found=f"of type {facts[name].type}")
+        site.report.add(
+            "SCN102",
+            node.place,
+            what=f"`{name}`",
+            wanted="a date or a moment",
+            found=f"of type {facts[name].type}",
+        )
     else:
-        site.report.add("SCN201", node.place, kind="date", name=name, suggestion=suggestion(name, moments))
+        site.report.add("SCN201", node.place, kind="date", name=name, suggestion=Suggestion(name, moments))
     return False
 
 

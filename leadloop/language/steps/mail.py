@@ -25,16 +25,25 @@ def read_send(site: StepSite) -> SendStep | None:
     late = fields.span("late")
     on_late = fields.choice("on_late", ("send", "skip"))
     if on_late is not None and not fields.has("late"):
-        site.report.add("SCN112", fields.node.place, problem="`on_late` without `late`",
-                        fix="add `late: 12 hours`")
+        site.report.add(
+            "SCN112", fields.node.place, problem="`on_late` without `late`", fix="add `late: 12 hours`"
+        )
     on_skip, on_fail = site.on(fields, "on_skip"), site.on(fields, "on_fail")
     fields.finish({"stream": "use a `stream` step"})
     if template is None:
         return None
-    return SendStep.model_validate({
-        **site.base, "template": template, "topic": topic, "subject": subject, "late": late,
-        "on_late": on_late or "send", "on_skip": on_skip, "on_fail": on_fail,
-    })
+    return SendStep.model_validate(
+        {
+            **site.base,
+            "template": template,
+            "topic": topic,
+            "subject": subject,
+            "late": late,
+            "on_late": on_late or "send",
+            "on_skip": on_skip,
+            "on_fail": on_fail,
+        }
+    )
 
 
 def _check_subject(site: StepSite, fields: Fields, subject: str) -> None:
@@ -63,13 +72,24 @@ def read_stream(site: StepSite) -> StreamStep | None:
         until = compile_condition(site.report, condition, "`until`", site.building.scope)
     go = fields.take("go")
     if go is not None and condition is None:
-        site.report.add("SCN112", go.place, problem="`go` without `until`",
-                        fix="say when the stream ends: `until: lead.stage == \"mql\"`")
+        site.report.add(
+            "SCN112",
+            go.place,
+            problem="`go` without `until`",
+            fix='say when the stream ends: `until: lead.stage == "mql"`',
+        )
     target = None if go is None else site.target(go, "`go`")
     topic = read_topic(site, fields)
     on_exhausted = site.on(fields, "on_exhausted")
     fields.finish()
     if stream is None or every is None:
         return None
-    return StreamStep(**site.base, stream=stream, topic=topic, every=every, until=until, go=target,
-                      on_exhausted=on_exhausted)
+    return StreamStep(
+        **site.base,
+        stream=stream,
+        topic=topic,
+        every=every,
+        until=until,
+        go=target,
+        on_exhausted=on_exhausted,
+    )

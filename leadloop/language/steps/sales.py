@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from leadloop.language.fields import ADDRESS, Fields, choice, known_name, mapping, named, span
 from leadloop.language.nodes import Mapping, Scalar
-from leadloop.language.plan import Branch, HandOffStep, RecycleStep, Span, Target, TaskStep
+from leadloop.language.plan import HandOffStep, RecycleStep, Span, Target, TaskStep
 from leadloop.language.steps.building import StepSite, instant_fact
 from leadloop.language.steps.waits import read_branch
 
@@ -21,25 +21,39 @@ def read_hand_off(site: StepSite) -> HandOffStep | None:
     accept_within = fields.span("accept_within")
     escalate_to = fields.address("escalate_to")
     if escalate_to is not None and not fields.has("accept_within"):
-        site.report.add("SCN112", fields.node.place, problem="`escalate_to` without `accept_within`",
-                        fix="add `accept_within: 4 business hours`")
+        site.report.add(
+            "SCN112",
+            fields.node.place,
+            problem="`escalate_to` without `accept_within`",
+            fix="add `accept_within: 4 business hours`",
+        )
     work_within = fields.span("work_within")
     outcomes = {name: site.on(fields, name) for name in ("on_rejected", "on_expired", "on_won", "on_lost")}
     fields.finish({"what": "a hand-off is of the lead", "else": "`to` names a queue"})
     if queue is None:
         return None
-    return HandOffStep.model_validate({
-        **site.base, "queue": queue, "accept_within": accept_within, "escalate_to": escalate_to,
-        "work_within": work_within, **outcomes,
-    })
+    return HandOffStep.model_validate(
+        {
+            **site.base,
+            "queue": queue,
+            "accept_within": accept_within,
+            "escalate_to": escalate_to,
+            "work_within": work_within,
+            **outcomes,
+        }
+    )
 
 
 def _queue(fields: Fields, site: StepSite) -> str | None:
     node = fields.take("to", "to: inside-sales")
     queues = site.building.vocabulary.workspace.queues
     if isinstance(node, Scalar) and node.text in ("owner", "company_owner") and node.text not in queues:
-        site.report.add("SCN110", node.place, what=f"a hand-off to the {node.text}",
-                        fix="name a queue; its `assign` may begin with `company_owner`")
+        site.report.add(
+            "SCN110",
+            node.place,
+            what=f"a hand-off to the {node.text}",
+            fix="name a queue; its `assign` may begin with `company_owner`",
+        )
         return None
     return None if node is None else known_name(site.report, node, "queue", queues)
 
@@ -54,39 +68,42 @@ def read_recycle(site: StepSite) -> RecycleStep | None:
     if until_node is not None and until is not None and not instant_fact(site, until_node, until):
         until = None
     cooldown = _cooldown(site, fields)
-    bypass: list[Branch | None] = []
-    if fields.has("bypass"):
-        bypass = [read_branch(site, node, f"bypass/{at}/then")
-                  for at, node in enumerate(fields.sequence("bypass"), 1)]
-    else:
-        fields.take("bypass")
+    bypass = [
+        read_branch(site, node, f"bypass/{at}/then") for at, node in enumerate(fields.sequence("bypass"), 1)
+    ]
     score = _score(site, fields)
     max_cycles = fields.integer("max_cycles", 1, 1000)
     on_max_node = fields.take("on_max", "on_max: {exit: given_up}" if fields.has("max_cycles") else None)
     if on_max_node is not None and not fields.has("max_cycles"):
-        site.report.add("SCN112", on_max_node.place, problem="`on_max` without `max_cycles`",
-                        fix="add `max_cycles: 3`")
+        site.report.add(
+            "SCN112", on_max_node.place, problem="`on_max` without `max_cycles`", fix="add `max_cycles: 3`"
+        )
     on_max = site.target(on_max_node, "`on_max`")
     fields.finish()
     if None in bypass:
         return None
-    return RecycleStep.model_validate({
-        **site.base, "until": until, "cooldown": cooldown, "bypass": bypass, "score": score,
-        "max_cycles": max_cycles, "on_max": on_max,
-    })
+    return RecycleStep.model_validate(
+        {
+            **site.base,
+            "until": until,
+            "cooldown": cooldown,
+            "bypass": bypass,
+            "score": score,
+            "max_cycles": max_cycles,
+            "on_max": on_max,
+        }
+    )
 
 
 def _cooldown(site: StepSite, fields: Fields) -> dict[str, Span]:
     """Return reason -> length. Without a cool-down the default is no time at all, and a lint says so."""
-    if not fields.has("cooldown"):
-        fields.take("cooldown")
-        return {"default": Span(amount=0, unit="days")}
     node = fields.mapping("cooldown")
     if node is None:
-        return {}
+        return {"default": Span(amount=0, unit="days")}
     if node.get("default") is None:
-        site.report.add("SCN103", node.place, where="`cooldown`", key="default",
-                        example="for example `default: 60 days`")
+        site.report.add(
+            "SCN103", node.place, where="`cooldown`", key="default", example="for example `default: 60 days`"
+        )
     lengths = {}
     reasons = site.building.vocabulary.workspace.lost_reasons
     for key, value in node.entries:
@@ -126,14 +143,23 @@ def read_task(site: StepSite) -> TaskStep | None:
             outcomes.append(name)
             fields.take(f"on_{name}")
     targets: dict[str, Target] = {name: site.on(fields, f"on_{name}") for name in outcomes}
-    fields.finish({"asks": "", "retry": "let an outcome lead to a `wait` and back", "on_overdue": "",
-                   "asks_date": ""})
+    fields.finish(
+        {"asks": "", "retry": "let an outcome lead to a `wait` and back", "on_overdue": "", "asks_date": ""}
+    )
     if kind is None or to is None or due is None or not outcomes:
         return None
-    return TaskStep.model_validate({
-        **site.base, "type": kind, "to": to, "otherwise": otherwise, "task_title": title, "due": due,
-        "outcomes": outcomes, "on": targets,
-    })
+    return TaskStep.model_validate(
+        {
+            **site.base,
+            "type": kind,
+            "to": to,
+            "otherwise": otherwise,
+            "task_title": title,
+            "due": due,
+            "outcomes": outcomes,
+            "on": targets,
+        }
+    )
 
 
 def _assignee(site: StepSite, fields: Fields) -> str | None:

@@ -23,8 +23,12 @@ def read_await(site: StepSite) -> AwaitStep | None:
     on_timeout = _on_timeout(site)
     if not branches or None in branches or (timeout is None and not never):
         return None
-    return AwaitStep(**site.base, branches=tuple(one for one in branches if one is not None),
-                     timeout=timeout, on_timeout=on_timeout)
+    return AwaitStep(
+        **site.base,
+        branches=tuple(one for one in branches if one is not None),
+        timeout=timeout,
+        on_timeout=on_timeout,
+    )
 
 
 def read_branch(site: StepSite, node: Node, path: str) -> Branch | None:
@@ -37,8 +41,12 @@ def read_branch(site: StepSite, node: Node, path: str) -> Branch | None:
     steps = fields.take("then")
     target: Target | None = None
     if go is not None and steps is not None:
-        site.report.add("SCN112", steps.place, problem="a branch has `go` or `then`, not both",
-                        fix="put `- go: STEP` at the end of `then`")
+        site.report.add(
+            "SCN112",
+            steps.place,
+            problem="a branch has `go` or `then`, not both",
+            fix="put `- go: STEP` at the end of `then`",
+        )
     if steps is not None:
         target = site.step_list(fields.sequence("then"), path)
     elif go is not None:

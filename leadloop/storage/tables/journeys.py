@@ -79,6 +79,8 @@ class Enrolment(SQLModel, table=True):
     moved_at: datetime = Field(sa_type=UtcDateTime)
     """Instant of the last committed turn, in scenario time."""
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    swept_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When the sweeper last restarted it, so that it waits before it does so again."""
     cycle: int = 0
 
 

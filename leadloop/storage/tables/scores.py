@@ -38,6 +38,6 @@ class LeadScore(SQLModel, table=True):
     lead_id: str = Field(foreign_key="lead.id", primary_key=True)
     model: str = Field(primary_key=True)
     points: int
-    """The score at `read_at`, rounded down."""
+    """The score at `read_at`, rounded to whole points."""
     band: str | None = None
     read_at: datetime = Field(sa_type=UtcDateTime)

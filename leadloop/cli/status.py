@@ -1,0 +1,97 @@
+"""`leadloop status`: how the engine stands, in numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from leadloop.cli.environments import StateOption, open_environment
+from leadloop.cli.output import JsonOption, print_json, print_table, shown_at
+
+if TYPE_CHECKING:
+    from leadloop.storage.environment import Environment
+
+
+def status(state: StateOption = None, as_json: JsonOption = False) -> None:
+    """Show journeys per scenario, what is due and overdue, what waits to be applied or sent.
+
+    Messages that may or may not have been sent (`uncertain`) are listed one by one: they are never
+    sent again by themselves.
+    """
+    with open_environment(state) as env:
+        document = _document(env)
+        zone = _zone(env)
+    if as_json:
+        print_json(document)
+        return
+    rows = document["scenarios"]
+    columns = ("scenario", "entered", "running", "held", "paused", "ended")
+    outcomes = [", ".join(f"{name} {number}" for name, number in row["outcomes"].items()) for row in rows]
+    print_table(
+        (*columns, "outcomes"),
+        [[*(row[name] for name in columns), ended] for row, ended in zip(rows, outcomes, strict=True)],
+    )
+    typer.echo()
+    typer.echo(f"next due          {shown_at(document['next_due_at'], zone)} ({zone.key})")
+    typer.echo(f"overdue           {document['overdue']}")
+    typer.echo(f"unapplied events  {document['unapplied_events']}")
+    typer.echo(f"parked events     {document['parked_events']}")
+    typer.echo(f"wakes to send     {document['wakes']}")
+    counts = ", ".join(f"{name} {number}" for name, number in document["messages"].items())
+    typer.echo(f"messages          {counts or 'none'}")
+    for one in document["uncertain"]:
+        at = shown_at(one["claimed_at"], zone)
+        typer.echo(f"uncertain         message {one['id']} to lead {one['lead_id']}, {one['scenario']}, {at}")
+
+
+def _zone(env: Environment) -> Any:
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(env.publications.current().publication.workspace.timezone)
+
+
+def _document(env: Environment) -> dict[str, Any]:
+    from sqlalchemy import func
+    from sqlmodel import col, select
+
+    from leadloop.inbox.sweeper import OVERDUE
+    from leadloop.storage.tables import Enrolment, EnrolmentStatus, Event, Message, MessageStatus, Wake
+    from leadloop.web.counts import scenario_counts
+
+    running = col(Enrolment.status) == EnrolmentStatus.RUNNING
+    with env.database.read() as session:
+        publication = env.publications.current(session).publication
+
+        def count(statement: Any) -> int:
+            return int(session.exec(statement).one())
+
+        late = running & (col(Enrolment.due_at) <= env.clock.now() - OVERDUE)
+        uncertain = session.exec(
+            select(Message).where(Message.status == MessageStatus.UNCERTAIN).order_by(col(Message.id))
+        ).all()
+        messages = session.exec(select(Message.status, func.count()).group_by(col(Message.status))).all()
+        return {
+            "scenarios": [one.as_json() for one in scenario_counts(session, publication)],
+            "next_due_at": session.exec(select(func.min(Enrolment.due_at)).where(running)).one(),
+            "overdue": count(select(func.count()).select_from(Enrolment).where(late)),
+            "unapplied_events": count(
+                select(func.count()).select_from(Event).where(col(Event.applied_at).is_(None))
+            ),
+            "parked_events": count(
+                select(func.count()).select_from(Event).where(col(Event.parked).is_not(None))
+            ),
+            "wakes": count(select(func.count()).select_from(Wake)),
+            "messages": {MessageStatus(word).value: number for word, number in messages},
+            "uncertain": [
+                {
+                    "id": one.id,
+                    "lead_id": one.lead_id,
+                    "enrolment_id": one.enrolment_id,
+                    "scenario": one.scenario,
+                    "step": one.step_id,
+                    "claimed_at": one.claimed_at,
+                }
+                for one in uncertain
+            ],
+        }

@@ -1,0 +1,1 @@
+"""A demo: people made up from a seed play their part through the real doors, on a warped clock."""

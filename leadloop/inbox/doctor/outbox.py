@@ -1,0 +1,112 @@
+"""Checks of the outbox: handed over once, nothing left lying."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import col, select
+
+from leadloop.delivery.mailbox import Mailbox
+from leadloop.inbox.doctor.view import HANDED_OVER, LEASE, Found, View, bare_message, status_word
+from leadloop.storage.tables import Enrolment, EnrolmentStatus, Message, MessageStatus, Offer
+
+_NOTICE = "notice:"
+_SENT_AGAIN = "notice:still_working"
+"""The one notice that a visit sends several times."""
+
+
+def delivered_to(folder: Path | None) -> Counter[str] | None:
+    """Return the ids of leadloop's messages in a local mailbox, each with how often it is there."""
+    if folder is None or not folder.is_dir():
+        return None
+    mails = Mailbox(folder).list(limit=2**31)
+    return Counter(mail.message_id for mail in mails if mail.message_id)
+
+
+def handed_over_once(view: View) -> Found:
+    """No step's message is handed over twice."""
+    rows = view.session.exec(
+        select(Message.enrolment_id, Message.step_id, Message.visit, Message.template).where(
+            col(Message.status).in_(HANDED_OVER), Message.template != _SENT_AGAIN
+        )
+    ).all()
+    visits = Counter(
+        (enrolment, step, visit, template if template.startswith(_NOTICE) else "mail")
+        for enrolment, step, visit, template in rows
+    )
+    problems = [
+        f"enrolment {enrolment}, step {step}, visit {visit}: {number} times ({what})"
+        for (enrolment, step, visit, what), number in visits.items()
+        if number > 1
+    ]
+    return visits.total(), problems
+
+
+def mailbox_agrees(view: View) -> Found:
+    """The local mailbox has each message once, and only messages that were handed over."""
+    if view.delivered is None:
+        return 0, []
+    rows = view.session.exec(select(Message.id, Message.status)).all()
+    statuses: dict[str, MessageStatus] = {message_id: MessageStatus(word) for message_id, word in rows}
+    problems = [f"message {one}: delivered {n} times" for one, n in view.delivered.items() if n > 1]
+    for message_id in view.delivered:
+        status = statuses.get(message_id)
+        if status is None:
+            problems.append(f"message {message_id}: delivered, but there is no such row")
+        elif status not in HANDED_OVER:
+            problems.append(f"message {message_id}: delivered, but its row is {status.value}")
+    return len(view.delivered), problems
+
+
+def outbox_settled(view: View) -> Found:
+    """Every message is finished, or its journey is about to hand it over or knows when to ask again."""
+    rows = view.session.exec(
+        select(Message, Enrolment.next, status_word)
+        .join(Enrolment, col(Enrolment.id) == col(Message.enrolment_id))
+        .where(col(Message.status).in_((MessageStatus.NEW, MessageStatus.SENDING, MessageStatus.HELD)))
+        .options(bare_message)
+    ).all()
+    problems = []
+    for message, following, status in rows:
+        problem = _unsettled(view, message, following, status)
+        if problem:
+            problems.append(f"message {message.id} of enrolment {message.enrolment_id}: {problem}")
+    return len(rows), problems
+
+
+def _unsettled(view: View, message: Message, following: Mapping[Any, Any], status: str) -> str | None:
+    """Return why a message that is not finished lies there for ever, or None."""
+    if message.status == MessageStatus.HELD:
+        if message.hold_until is None:
+            return "held without an end"
+        return "held, but its journey has ended" if status == EnrolmentStatus.ENDED.value else None
+    if message.status == MessageStatus.SENDING:
+        if message.claimed_at is None:
+            return "sending, but nobody claimed it"
+        if view.is_past_lease(message.claimed_at):
+            return f"sending for more than {LEASE.total_seconds() / 60:.0f} minutes"
+    if following.get("kind") != "send" or following.get("message_id") != message.id:
+        return f"{message.status.value}, but its journey does not hand it over"
+    return None
+
+
+def one_offer_per_visit(view: View) -> Found:
+    """A lead is offered to sales at most once by each visit of a hand-off."""
+    groups = view.session.exec(
+        select(Offer.enrolment_id, Offer.step_id, Offer.visit, func.count()).group_by(
+            Offer.enrolment_id, Offer.step_id, col(Offer.visit)
+        )
+    ).all()
+    problems = [
+        f"enrolment {enrolment}, step {step}, visit {visit}: {number} offers"
+        for enrolment, step, visit, number in groups
+        if number > 1
+    ]
+    return len(groups), problems
+
+
+CHECKS = (handed_over_once, mailbox_agrees, outbox_settled, one_offer_per_visit)

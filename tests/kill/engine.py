@@ -1,0 +1,134 @@
+"""A real engine for kill tests: dev server, mail server, database file, `worker.py` as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import Envelope, Session
+
+from leadloop.clock import RealClock
+from leadloop.embedded.processes import free_port
+from leadloop.embedded.temporal_server import find_program
+from leadloop.keys import Keys
+from leadloop.storage.database import Database
+from leadloop.storage.environment import Environment
+from leadloop.storage.migrations import upgrade
+from leadloop.storage.publications import PublicationStore, publish
+from tests.factories import SECRET, TEMPLATES, make_publication, make_workspace
+
+ROOT = Path(__file__).parents[2]
+LAYOUT = "<html><body>{{ content }}<a href='{{ unsubscribe_url }}'>停止</a></body></html>"
+
+
+class SlowSink:
+    """A mail server that takes every mail and answers after 0 to 50 ms. Counts messages by id."""
+
+    def __init__(self) -> None:
+        self.received: Counter[str] = Counter()
+        self._random = random.Random(7)
+        self._lock = threading.Lock()
+        self._controller = Controller(self, hostname="127.0.0.1", port=free_port())
+        self._controller.start()
+        self.port: int = self._controller.port
+
+    async def handle_DATA(self, server: Any, session: Session, envelope: Envelope) -> str:
+        content = envelope.content
+        headers = message_from_bytes(content if isinstance(content, bytes) else b"")
+        with self._lock:
+            self.received[headers["X-Leadloop-Message"]] += 1
+        await asyncio.sleep(self._random.uniform(0, 0.05))
+        return "250 2.0.0 taken"
+
+    def close(self) -> None:
+        self._controller.stop()
+
+
+class Engine:
+    """Everything but the worker runs all the time; workers come and die.
+
+    Its workspace has a name of its own, so that engines on one server do not meet.
+    """
+
+    def __init__(self, folder: Path, temporal: str, sink: SlowSink) -> None:
+        self.sink = sink
+        self.folder = folder
+        self._workers: list[subprocess.Popen[bytes]] = []
+        publication = make_publication(
+            workspace=make_workspace(name=f"acme-{sink.port}"),
+            templates={**TEMPLATES, "layouts/default.ja.html.j2": LAYOUT},
+        )
+        database = Database(f"sqlite:///{folder / 'leadloop.db'}")
+        upgrade(database)
+        with database.write() as session:
+            publish(session, publication, "tests", RealClock().now())
+        self.env = Environment(database, RealClock(), Keys(SECRET), PublicationStore(database))
+        self._variables = {
+            **os.environ,
+            "LEADLOOP_DATABASE_URL": database.url,
+            "LEADLOOP_STATE": str(folder),
+            "LEADLOOP_SECRET": SECRET.decode(),
+            "LEADLOOP_SMTP_PORT": str(sink.port),
+            "TEMPORAL_ADDRESS": temporal,
+        }
+
+    def start_worker(self, fail_at: str | None = None) -> subprocess.Popen[bytes]:
+        """Start `worker.py`, to die at a failpoint if one is named."""
+        variables = {**self._variables, **({"LEADLOOP_FAIL_AT": fail_at} if fail_at else {})}
+        with (self.folder / "worker.log").open("ab") as log:
+            worker = subprocess.Popen(
+                [sys.executable, "worker.py"], cwd=ROOT, env=variables, stdout=log, stderr=log
+            )
+        self._workers.append(worker)
+        return worker
+
+    def close(self) -> None:
+        """End what still runs."""
+        for worker in self._workers:
+            worker.kill()
+            worker.wait()
+        self.env.database.close()
+
+    def log(self) -> str:
+        return (self.folder / "worker.log").read_text(errors="replace")[-4000:]
+
+
+def wait_until(reached: Callable[[], bool], seconds: float, what: str) -> None:
+    """Wait for a condition. Raises `AssertionError` once the time is over."""
+    deadline = time.monotonic() + seconds
+    while not reached():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not in {seconds:g} s: {what}")
+        time.sleep(0.05)
+
+
+@contextmanager
+def dev_server(folder: Path) -> Iterator[str]:
+    """Run Temporal's dev server with a file database; yield its address."""
+    port = free_port()
+    with (folder / "temporal.log").open("ab") as log:
+        server = subprocess.Popen(
+            [
+                find_program(), "server", "start-dev", "--headless", "--ip", "127.0.0.1",
+                "--port", str(port), "--db-filename", str(folder / "temporal.db"), "--log-level", "error",
+            ],
+            stdout=log,
+            stderr=log,
+        )  # fmt: skip
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.kill()
+        server.wait()

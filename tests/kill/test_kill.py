@@ -1,0 +1,133 @@
+"""Workers killed with `kill -9`: nobody gets a mail twice, and nothing is lost silently."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+from sqlmodel import col, select
+
+from leadloop.inbox.doctor import examine
+from leadloop.inbox.ingest import IncomingEvent, ingest
+from leadloop.storage.tables import Enrolment, Message, MessageStatus
+from tests.kill.engine import Engine, wait_until
+
+JOURNEYS = 50
+TERMINAL = (
+    MessageStatus.SENT,
+    MessageStatus.SKIPPED,
+    MessageStatus.FAILED,
+    MessageStatus.UNCERTAIN,
+)
+
+
+def _enter(engine: Engine, count: int) -> None:
+    items = [
+        IncomingEvent(
+            "form_submitted",
+            properties={"form": "whitepaper"},
+            email=f"hito{number}@kaisha.example",
+            identity={"family_name": "山田", "consent": True},
+            source="form",
+            trust="verified",
+        )
+        for number in range(count)
+    ]
+    with engine.env.database.write() as session:
+        assert {result.status for result in ingest(session, engine.env, items)} == {"accepted"}
+
+
+def _click_all(engine: Engine) -> None:
+    """Every lead whose first mail went out clicks it."""
+    with engine.env.database.write() as session:
+        rows = session.exec(select(Message).where(Message.step_id == "thanks")).all()
+        clicks = [
+            IncomingEvent(
+                "email_clicked", lead_id=row.lead_id, message_id=row.id, source="tracking",
+                external_id=f"click:{row.id}",
+            )
+            for row in rows
+        ]  # fmt: skip
+        ingest(session, engine.env, clicks)
+
+
+def _messages(engine: Engine) -> list[Message]:
+    with engine.env.database.read() as session:
+        return list(session.exec(select(Message)).all())
+
+
+def _journeys(engine: Engine) -> list[Enrolment]:
+    with engine.env.database.read() as session:
+        return list(session.exec(select(Enrolment).order_by(col(Enrolment.id))).all())
+
+
+def _all_wait(engine: Engine, count: int) -> bool:
+    rows = _journeys(engine)
+    return len(rows) == count and all(row.next.get("kind") in ("wait", "end") for row in rows)
+
+
+def _all_done(engine: Engine) -> bool:
+    return all(row.next.get("kind") == "end" for row in _journeys(engine))
+
+
+def test_worker_killed_at_random_sends_nothing_twice(engine: Engine) -> None:
+    pause = random.Random(20261122)
+    _enter(engine, JOURNEYS)
+    for kill in range(4):
+        worker = engine.start_worker()
+        reached = len(engine.sink.received) + 1
+        wait_until(lambda: len(engine.sink.received) >= reached, 20, "a mail: " + engine.log())
+        time.sleep(pause.uniform(0, 0.4))
+        worker.kill()
+        worker.wait()
+        if kill == 1:
+            _click_all(engine)
+        if _all_wait(engine, JOURNEYS):
+            _click_all(engine)
+    worker = engine.start_worker()
+    try:
+        wait_until(lambda: _all_wait(engine, JOURNEYS), 40, "all wait: " + engine.log())
+        _click_all(engine)
+        wait_until(lambda: _all_done(engine), 40, "all ended: " + engine.log())
+    finally:
+        worker.kill()
+        worker.wait()
+    messages = _messages(engine)
+    uncertain = [row.id for row in messages if row.status == MessageStatus.UNCERTAIN]
+    received = engine.sink.received
+    assert {row.id: row.status for row in messages if row.status not in TERMINAL} == {}
+    assert {message_id: times for message_id, times in received.items() if times > 1} == {}
+    assert {row.id for row in messages if row.status == MessageStatus.SENT} <= received.keys()
+    assert received.keys() <= {row.id for row in messages if row.status == MessageStatus.SENT} | {*uncertain}
+    assert len({(row.enrolment_id, row.step_id, row.visit) for row in messages}) == 2 * JOURNEYS
+    assert {row.outcome for row in _journeys(engine)} == {"completed"}
+    assert examine(engine.env).problems == []
+
+
+@pytest.mark.parametrize(
+    ("fail_at", "times", "statuses"),
+    [
+        ("before_claim", 1, {MessageStatus.SENT}),
+        ("after_claim", 0, {MessageStatus.UNCERTAIN}),
+        ("after_data", 1, {MessageStatus.UNCERTAIN}),
+        ("after_250", 1, {MessageStatus.UNCERTAIN}),
+        ("before_record", 1, {MessageStatus.UNCERTAIN}),
+        ("after_record", 1, {MessageStatus.SENT}),
+    ],
+)
+def test_worker_killed_at_a_failpoint_never_sends_two(
+    engine: Engine, fail_at: str, times: int, statuses: set[MessageStatus]
+) -> None:
+    _enter(engine, 1)
+    dying = engine.start_worker(fail_at)
+    assert dying.wait(30) == 137, engine.log()
+    worker = engine.start_worker()
+    try:
+        wait_until(lambda: _all_wait(engine, 1), 40, "it goes on: " + engine.log())
+    finally:
+        worker.kill()
+        worker.wait()
+    (message,) = _messages(engine)
+    assert message.status in statuses
+    assert engine.sink.received[message.id] == times

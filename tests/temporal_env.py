@@ -1,0 +1,187 @@
+"""Real Temporal servers for tests: the time-skipping one, and workers of the small workspace on it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from temporalio import activity
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.email import EmailActivities
+from activities.journey import JourneyActivities
+from leadloop.contracts import (
+    SEND_MESSAGE,
+    JourneyResult,
+    SendReply,
+    SendRequest,
+    email_queue,
+    journey_workflow_id,
+    journeys_queue,
+)
+from leadloop.delivery.outbox import Outbox
+from leadloop.inbox.applier import apply_once
+from leadloop.inbox.due import run_due
+from leadloop.inbox.relay import Relay
+from leadloop.inbox.turn import EMAIL_PROVIDER
+from leadloop.storage.environment import Environment
+from tests.inbox.driver import mark_sent
+from workflows.journey import JourneyWorkflow
+
+WORKSPACE = "acme"
+SANDBOXED = SandboxedWorkflowRunner(
+    restrictions=SandboxRestrictions.default.with_passthrough_modules("leadloop", "pydantic")
+)
+UNSANDBOXED = UnsandboxedWorkflowRunner()
+
+
+class ServerClock:
+    """Scenario time is the test server's: `now` is the latest instant that anybody heard of."""
+
+    warped = False
+
+    def __init__(self, start: datetime) -> None:
+        self._latest = start
+        self._lock = threading.Lock()
+
+    def now(self) -> datetime:
+        return self._latest
+
+    def at(self, real: datetime) -> datetime:
+        with self._lock:
+            self._latest = max(self._latest, real)
+        return real
+
+    def real_seconds(self, scenario: timedelta) -> float:
+        return scenario.total_seconds()
+
+
+def find_test_server() -> str | None:
+    """Return the time-skipping server's program: beside the interpreter, else on PATH."""
+    beside = Path(sys.executable).parent / "temporal-test-server"
+    return str(beside) if beside.exists() else shutil.which("temporal-test-server")
+
+
+@asynccontextmanager
+async def time_skipping_server() -> AsyncIterator[WorkflowEnvironment]:
+    """Run a server whose time passes only where a test sleeps on it."""
+    server = await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=find_test_server(), data_converter=pydantic_data_converter
+    )
+    async with server:
+        yield server
+
+
+class FakeEmail:
+    """Stands in for the mail server where a test is not about mail; counts what it hands over."""
+
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+        self.sent: list[str] = []
+
+    @activity.defn(name=SEND_MESSAGE)
+    def send_message(self, request: SendRequest) -> SendReply:
+        mark_sent(self._env, request.message_id)
+        self.sent.append(request.message_id)
+        return SendReply(status="sent")
+
+
+@asynccontextmanager
+async def running_workers(
+    env: Environment,
+    client: Client,
+    email: FakeEmail | Outbox,
+    *,
+    runner: WorkflowRunner = SANDBOXED,
+    max_cached_workflows: int = 1000,
+) -> AsyncIterator[None]:
+    """Run the workers that `worker.py` runs, without its services."""
+    journeys = JourneyActivities(env)
+    sender = EmailActivities(email) if isinstance(email, Outbox) else email
+    async with AsyncExitStack() as stack:
+        threads = stack.enter_context(ThreadPoolExecutor(8))
+        await stack.enter_async_context(
+            Worker(
+                client,
+                task_queue=journeys_queue(WORKSPACE),
+                workflows=[JourneyWorkflow],
+                activities=[journeys.take_turn],
+                activity_executor=threads,
+                workflow_runner=runner,
+                max_cached_workflows=max_cached_workflows,
+            )
+        )
+        await stack.enter_async_context(
+            Worker(
+                client,
+                task_queue=email_queue(WORKSPACE, EMAIL_PROVIDER),
+                activities=[sender.send_message],
+                activity_executor=threads,
+            )
+        )
+        yield
+
+
+@dataclass
+class Bench:
+    """A server, an environment on its time, and the services, run by hand."""
+
+    server: WorkflowEnvironment
+    env: Environment
+    clock: ServerClock
+    email: FakeEmail
+
+    @property
+    def client(self) -> Client:
+        return self.server.client
+
+    async def serve(self) -> int:
+        """Run applier, due rows and relay once; return how many wakes were sent."""
+        self.clock.at(await self.server.get_current_time())
+        await asyncio.to_thread(apply_once, self.env)
+        await asyncio.to_thread(run_due, self.env)
+        return await Relay(self.env, self.client, WORKSPACE).run_once()
+
+    async def skip(self, **units: float) -> None:
+        """Let time pass on the server, then serve."""
+        await self.server.sleep(timedelta(**units))
+        await self.serve()
+
+    def journey(self, enrolment_id: str) -> WorkflowHandle[JourneyWorkflow, JourneyResult]:
+        return self.client.get_workflow_handle(
+            journey_workflow_id(enrolment_id), result_type=JourneyResult
+        )
+
+    async def status(self, enrolment_id: str) -> WorkflowExecutionStatus | None:
+        return (await self.journey(enrolment_id).describe()).status
+
+    async def until(self, reached: Callable[[], bool]) -> None:
+        """Serve until a condition holds. Fails after ten real seconds."""
+        for _ in range(200):
+            await self.serve()
+            if reached():
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError("the journey did not get there")
+
+    async def until_closed(self, enrolment_id: str) -> WorkflowExecutionStatus:
+        """Serve until the journey's workflow is closed; return how."""
+        for _ in range(200):
+            await self.serve()
+            status = await self.status(enrolment_id)
+            if status is not None and status != WorkflowExecutionStatus.RUNNING:
+                return status
+            await asyncio.sleep(0.02)
+        raise AssertionError("the workflow did not close")
