@@ -52,6 +52,22 @@ class StalledError(Exception):
     """The engine made no progress for a minute; the text says what is stuck."""
 
 
+class BacklogReader:
+    """Reads the backlog again only after a write: time alone does not change what it is."""
+
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+        self._seen = -1
+        self._backlog = Backlog()
+
+    def __call__(self) -> Backlog:
+        changes = self._env.database.changes
+        if changes != self._seen:
+            self._backlog = read_backlog(self._env)
+            self._seen = changes
+        return self._backlog
+
+
 def read_backlog(env: Environment) -> Backlog:
     """Return the engine's earliest work of each kind, in one reading of the database.
 

@@ -19,6 +19,8 @@ _FORM_FIELDS = ("family_name", "given_name", "department", "job_title", "phone",
 _FIRST_COMES_AFTER = timedelta(minutes=5)
 _COMES = {True: 0.9, False: 0.35}
 """Chance to ask for the white paper: people the scenario is for, and people abroad."""
+_COMES_WHEN = {"keen": (1.2, 4.5), "mild": (1.6, 1.9), "none": (1.8, 1.8)}
+"""Beta distribution over the days: who looks for something comes first."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,11 @@ def _person(row: Mapping[str, str], days: float, seed: int, first: bool) -> Pers
     interest = _interest(chance, could_fit)
     eligible = row["country"] in ("JP", "")
     comes = chance.random() < _COMES[eligible]
-    share = chance.betavariate(1.15, 3.0) * 0.8
+    share = chance.betavariate(*_COMES_WHEN[interest])
     fields = {name: row[name] for name in _FORM_FIELDS if row[name]}
     fields |= {"email": row["email"], "company": row["company_name"]}
     fields |= _details(row, chance, interest)
-    habits = {"none": (0.35, 0.08, 0.02), "mild": (0.6, 0.3, 0.012), "keen": (0.92, 0.75, 0.002)}
+    habits = {"none": (0.35, 0.08, 0.09), "mild": (0.6, 0.3, 0.05), "keen": (0.92, 0.75, 0.01)}
     opens, clicks, leaves = habits[interest]
     return Person(
         email=row["email"],

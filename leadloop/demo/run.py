@@ -19,7 +19,7 @@ from leadloop.demo.cast import Cast
 from leadloop.demo.doors import Doors
 from leadloop.demo.figures import Progress, read_progress, read_scenarios, story_lead
 from leadloop.demo.folders import DemoError, find_leads
-from leadloop.demo.governor import Governor, read_backlog
+from leadloop.demo.governor import BacklogReader, Governor
 from leadloop.demo.people import read_people
 from leadloop.demo.player import HANDS, Player
 from leadloop.demo.sales_cast import SalesCast
@@ -35,7 +35,8 @@ START = datetime(2026, 6, 1, tzinfo=UTC)
 """A Monday, 09:00 in Tokyo: the same for every run, so that a seed tells the same kind of story."""
 
 _DAY_SECONDS = 86_400
-_LOOK_SECONDS = 0.25
+_LOOK_SECONDS = 0.1
+_PROGRESS_SECONDS = 1.0
 _FORMS = ("whitepaper", "contact")
 
 
@@ -115,7 +116,7 @@ class _Played:
         env = self._stack.env
         doors = Doors(self._stack.web_url, HANDS)
         player = Player(self._clock, self._end, self._stack.mailbox, cast, doors, self._on_mail)
-        governor = Governor(self._clock, self._end, lambda: read_backlog(env), player.earliest)
+        governor = Governor(self._clock, self._end, BacklogReader(env), player.earliest)
         self._player, self._governor = player, governor
         self._screen.begin_progress()
         player.start()
@@ -132,11 +133,14 @@ class _Played:
         """Wait until the days are over and nothing is left to do. Raises what went wrong."""
         assert self._governor is not None
         assert self._player is not None
+        shown = time.monotonic()
         while not self._governor.at_rest:
             for error in (self._player.error, self._governor.error):
                 if error is not None:
                     raise error
-            await asyncio.to_thread(self._show_progress)
+            if time.monotonic() - shown >= _PROGRESS_SECONDS:
+                await asyncio.to_thread(self._show_progress)
+                shown = time.monotonic()
             await asyncio.sleep(_LOOK_SECONDS)
         await asyncio.to_thread(self._show_progress)
 

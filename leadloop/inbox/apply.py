@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
 
 from leadloop.conditions import FactValue
@@ -26,7 +27,7 @@ from leadloop.scoring.rules import score_attributes, score_event
 from leadloop.storage.columns import new_id
 from leadloop.storage.environment import Environment
 from leadloop.storage.publications import StoredPublication
-from leadloop.storage.tables import Event, Lead, Message, MessageStatus
+from leadloop.storage.tables import Enrolment, EnrolmentStatus, Event, Lead, Message, MessageStatus
 
 MAX_DEPTH = 20
 """How many derived events may follow from one another."""
@@ -47,6 +48,7 @@ class Application:
         self._queue: deque[Event] = deque()
         self._facts: dict[str, FactValue] | None = None
         self._reader: LeadReader | None = None
+        self._open: list[Enrolment] | None = None
 
     @property
     def publication(self) -> Publication:
@@ -70,6 +72,23 @@ class Application:
         if self._reader is None:
             self._reader = LeadReader(self.session, self.publication, self.lead)
         return self._reader
+
+    @property
+    def open_journeys(self) -> list[Enrolment]:
+        """The lead's journeys that have not ended, read once; entries and exits keep it in step."""
+        if self._open is None:
+            self._open = list(
+                self.session.exec(
+                    select(Enrolment)
+                    .where(Enrolment.lead_id == self.lead.id, Enrolment.status != EnrolmentStatus.ENDED)
+                    .order_by(col(Enrolment.id))
+                ).all()
+            )
+        return self._open
+
+    def journey_ended(self, enrolment_id: str) -> None:
+        """Take a journey out of the open ones."""
+        self._open = [row for row in self.open_journeys if row.id != enrolment_id]
 
     def apply_pending(self) -> int:
         """Apply the lead's unapplied events, oldest first; return how many."""
@@ -135,9 +154,11 @@ class Application:
                 self._apply(event)
                 self._drain()
                 self.session.flush()
+        except OperationalError:  # the database's fault (gone, deadlock), not the event's: try again
+            raise
         except Exception as error:
             self._queue.clear()
-            self._facts = self._reader = None
+            self._facts = self._reader = self._open = None
             event.applied_at = self.now
             event.parked = type(error).__name__
             self.session.add(event)

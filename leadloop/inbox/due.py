@@ -42,6 +42,8 @@ def _run_one(env: Environment, key: str, lead_id: str) -> None:
         session.flush()
         if kind == COOLDOWN:
             end_cooldown(application)
-        else:
-            application.rescore({key.rsplit(":", 1)[1]}, None)
+            return
+        model = key.rsplit(":", 1)[1]
+        if model in application.publication.scoring.models:  # else it is no longer published
+            application.rescore({model}, None)
             application.settle()

@@ -61,6 +61,7 @@ def _enter(application: Application, plan: Plan, entry: Entry, event: Event) -> 
     )
     session.add(enrolment)
     session.flush()
+    application.open_journeys.append(enrolment)
     ask_wake(session, enrolment.id, application.now)
 
 

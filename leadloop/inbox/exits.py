@@ -27,14 +27,8 @@ ERASED = "erased"
 
 def end_journeys(application: Application, events: Sequence[Event]) -> None:
     """End the lead's open journeys that these events, or the lead as it is now, end."""
-    session = application.session
-    rows = session.exec(
-        select(Enrolment).where(
-            Enrolment.lead_id == application.lead.id, Enrolment.status != EnrolmentStatus.ENDED
-        )
-    ).all()
-    for enrolment in rows:
-        plan = application.env.publications.plan(enrolment.plan_digest, session)
+    for enrolment in list(application.open_journeys):
+        plan = application.env.publications.plan(enrolment.plan_digest, application.session)
         ended = _why(application, enrolment, plan, events)
         if ended is not None:
             end_journey(application, enrolment, *ended)
@@ -50,6 +44,7 @@ def end_journey(application: Application, enrolment: Enrolment, outcome: str, re
     enrolment.ended_at = application.now
     enrolment.due_at = None
     session.add(enrolment)
+    application.journey_ended(enrolment.id)
     disarm(session, enrolment.id)
     _drop_unsent(session, enrolment.id, outcome)
     now = application.now

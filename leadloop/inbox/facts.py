@@ -13,7 +13,7 @@ from leadloop.conditions import FactValue
 from leadloop.language.plan import FieldSpec, Publication, Workspace
 from leadloop.sales.deals import open_deals
 from leadloop.scoring.ledger import LeadLedger, shown
-from leadloop.storage.tables import Company, Lead, LeadScore
+from leadloop.storage.tables import Company, Lead
 
 BUILT_IN = (
     "email", "family_name", "given_name", "family_kana", "given_kana", "honorific", "department",
@@ -80,7 +80,7 @@ class LeadReader:
             facts[f"lead.score.{model}"] = shown(self.ledger.score(model, spec, now))
             levels = scoring.bands.get(model)
             if levels is not None:
-                row = self._session.get(LeadScore, (self._lead.id, model))
+                row = self.ledger.reading(model)
                 facts[f"lead.band.{model}"] = (row.band if row else None) or levels.levels[-1][0]
 
 

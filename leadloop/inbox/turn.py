@@ -141,7 +141,7 @@ def _reply(env: Environment, enrolment: Enrolment, status: Any, real_now: dateti
         if env.clock.warped:
             seconds += _WAKE_SLACK
     if enrolment.status not in (EnrolmentStatus.RUNNING, EnrolmentStatus.ENDED):
-        seconds = None
+        following, seconds = Next(kind="wait"), None  # only a wake helps; sending again would spin
     return TurnReply(status=status, turn_no=enrolment.turn_no, next=following, wait_seconds=seconds)
 
 

@@ -16,7 +16,7 @@ from leadloop.inbox.wakes import ask_wake
 from leadloop.journey.state import Arm
 from leadloop.language.plan import EventMatch, Matcher, StageMatch, WhenMatch
 from leadloop.scoring.matching import is_true, matches
-from leadloop.storage.tables import ArmedWait, Enrolment, EnrolmentStatus, Event, Message
+from leadloop.storage.tables import ArmedWait, Enrolment, Event, Message
 
 if TYPE_CHECKING:
     from leadloop.inbox.apply import Application
@@ -33,20 +33,17 @@ def satisfy(application: Application, events: Sequence[Event]) -> None:
     Of the branches of one journey the first listed wins; once one is satisfied, the others no
     longer count.
     """
+    open_ids = [enrolment.id for enrolment in application.open_journeys]
+    if not open_ids:
+        return
     session = application.session
     rows = session.exec(
-        select(ArmedWait, Enrolment)
-        .join(Enrolment, col(Enrolment.id) == col(ArmedWait.enrolment_id))
-        .where(
-            ArmedWait.lead_id == application.lead.id,
-            col(Enrolment.status).in_(
-                (EnrolmentStatus.RUNNING, EnrolmentStatus.PAUSED, EnrolmentStatus.HELD)
-            ),
-        )
+        select(ArmedWait)
+        .where(col(ArmedWait.enrolment_id).in_(open_ids))
         .order_by(col(ArmedWait.enrolment_id), col(ArmedWait.branch))
     ).all()
-    decided = {arm.enrolment_id for arm, _ in rows if arm.satisfied_by is not None}
-    for arm, enrolment in rows:
+    decided = {arm.enrolment_id for arm in rows if arm.satisfied_by is not None}
+    for arm in rows:
         if arm.enrolment_id in decided:
             continue
         event = _satisfying(arm, events, application.facts)
@@ -56,7 +53,7 @@ def satisfy(application: Application, events: Sequence[Event]) -> None:
         arm.satisfied_by = event if isinstance(event, str) else event.id
         arm.satisfied_seq = application.lead.last_seq if isinstance(event, str) else event.lead_seq
         session.add(arm)
-        ask_wake(session, enrolment.id, application.now)
+        ask_wake(session, arm.enrolment_id, application.now)
 
 
 def arm_waits(

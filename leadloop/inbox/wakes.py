@@ -12,7 +12,7 @@ from leadloop.storage.tables import Wake
 
 def ask_wake(session: Session, enrolment_id: str, now: datetime, restart: bool = False) -> None:
     """Note that a journey's workflow must be started or woken once this transaction commits."""
-    row = session.get(Wake, enrolment_id)
+    row = session.get(Wake, enrolment_id, with_for_update=True)  # the relay deletes without the lead's lock
     if row is None:
         session.add(Wake(enrolment_id=enrolment_id, asked_at=now, restart=restart))
     else:

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from leadloop.language.plan import ScoreModel, Span
 from leadloop.storage.columns import new_id
-from leadloop.storage.tables import ScoreEntry
+from leadloop.storage.tables import LeadScore, ScoreEntry
 
 RESET = "reset"
 """Rule id of an entry after which the earlier ones no longer count."""
@@ -34,6 +34,7 @@ class LeadLedger:
             ).all()
         )
         self._keys = {row.entry_key for row in self._rows}
+        self._readings: dict[str, LeadScore] | None = None
 
     def add(
         self,
@@ -78,6 +79,19 @@ class LeadLedger:
             if rows[index].rule_id == RESET:
                 return rows[index + 1 :]
         return rows
+
+    def reading(self, model: str) -> LeadScore | None:
+        """Return the row that holds the lead's band in a model."""
+        if self._readings is None:
+            rows = self.session.exec(select(LeadScore).where(LeadScore.lead_id == self.lead_id)).all()
+            self._readings = {row.model: row for row in rows}
+        return self._readings.get(model)
+
+    def add_reading(self, row: LeadScore) -> None:
+        """Add the first reading of a model."""
+        self.session.add(row)
+        if self._readings is not None:
+            self._readings[row.model] = row
 
     def score(self, model: str, spec: ScoreModel, now: datetime) -> float:
         """Return the score at an instant."""

@@ -22,10 +22,10 @@ def read_score(book: LeadLedger, scoring: Scoring, model: str, now: datetime) ->
     session, lead_id = book.session, book.lead_id
     spec = scoring.models[model]
     score = book.score(model, spec, now)
-    row = session.get(LeadScore, (lead_id, model))
+    row = book.reading(model)
     if row is None:
         row = LeadScore(lead_id=lead_id, model=model, points=0, read_at=now)
-        session.add(row)
+        book.add_reading(row)
     row.points = shown(score)
     row.read_at = now
     bands = scoring.bands.get(model)
