@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+from functools import cache
 from typing import Any, cast
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
+from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError
 
 
@@ -24,9 +27,17 @@ async def connect(address: str | None = None) -> Client:
         options = cast("dict[str, Any]", ClientConfig.load_client_connect_config())
         options.setdefault("target_host", "localhost:7233")
     try:
-        return await Client.connect(**options, data_converter=pydantic_data_converter)
+        return await Client.connect(**options, data_converter=pydantic_data_converter, runtime=_runtime())
     except (RuntimeError, RPCError, OSError) as error:
         raise ConnectionFailedError(
             f"no Temporal service at {options['target_host']}: set TEMPORAL_ADDRESS, or run "
             "`leadloop up`, which brings its own"
         ) from error
+
+
+@cache
+def _runtime() -> Runtime:
+    """Return the SDK's runtime; its core logs through Python, because standard output is for data."""
+    forwarding = LogForwardingConfig(logger=logging.getLogger("temporalio.core"))
+    filtered = TelemetryFilter(core_level="WARN", other_level="ERROR")
+    return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=filtered, forwarding=forwarding)))

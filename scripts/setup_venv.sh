@@ -58,4 +58,7 @@ else
   "${pip[@]}" install --require-hashes -r requirements.lock
   "${pip[@]}" install --no-deps --no-build-isolation -e .
 fi
+# Bytecode now, so that the first commands start as fast as the later ones.
+"$python" -m compileall -q leadloop workflows activities worker.py
+"$python" -m compileall -q "$venv"/lib/python*/site-packages >/dev/null 2>&1 || true
 echo "leadloop is installed in $venv: try $venv/bin/leadloop --help"

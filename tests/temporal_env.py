@@ -108,7 +108,7 @@ async def running_workers(
     max_cached_workflows: int = 1000,
 ) -> AsyncIterator[None]:
     """Run the workers that `worker.py` runs, without its services."""
-    journeys = JourneyActivities(env)
+    turns = JourneyActivities(env)
     sender = EmailActivities(email) if isinstance(email, Outbox) else email
     async with AsyncExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(8))
@@ -117,7 +117,7 @@ async def running_workers(
                 client,
                 task_queue=journeys_queue(WORKSPACE),
                 workflows=[JourneyWorkflow],
-                activities=[journeys.take_turn],
+                activities=[turns.take_turn],
                 activity_executor=threads,
                 workflow_runner=runner,
                 max_cached_workflows=max_cached_workflows,
@@ -160,9 +160,7 @@ class Bench:
         await self.serve()
 
     def journey(self, enrolment_id: str) -> WorkflowHandle[JourneyWorkflow, JourneyResult]:
-        return self.client.get_workflow_handle(
-            journey_workflow_id(enrolment_id), result_type=JourneyResult
-        )
+        return self.client.get_workflow_handle(journey_workflow_id(enrolment_id), result_type=JourneyResult)
 
     async def status(self, enrolment_id: str) -> WorkflowExecutionStatus | None:
         return (await self.journey(enrolment_id).describe()).status

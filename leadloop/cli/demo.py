@@ -50,8 +50,12 @@ def demo(
     Everything is real but the people and the clock: Temporal, database, SMTP, web pages. Exit code
     1 where the checker finds a breach.
     """
+    from httpx import HTTPError
+
     from leadloop.cli.publish import compile_or_exit, workspace_folder
-    from leadloop.demo.folders import empty_state
+    from leadloop.demo.doors import DoorError
+    from leadloop.demo.folders import DemoError, empty_state
+    from leadloop.demo.governor import StalledError
     from leadloop.demo.run import Options
     from leadloop.demo.show import Screen
     from leadloop.settings import Settings
@@ -63,14 +67,22 @@ def demo(
         folder = _project()
     publication = compile_or_exit(folder)
     state = state or settings.state / "demo"
-    empty_state(state)
+    try:
+        empty_state(state)
+    except DemoError as error:
+        typer.echo(f"leadloop: {error}", err=True)
+        raise typer.Exit(1) from None
     # The demo keeps to itself: its own database and addresses, whatever the environment names.
     settings = settings.model_copy(
         update={"workspace": folder, "state": state, "database_url": None, "public_url": None}
     )
     stays = screen.is_terminal and not exit_at_end
     options = Options(leads, days, speed, seed, stays, as_json)
-    result = asyncio.run(_play(settings, publication, options, screen))
+    try:
+        result = asyncio.run(_play(settings, publication, options, screen))
+    except (DemoError, DoorError, StalledError, HTTPError) as error:
+        typer.echo(f"leadloop: the demo ended: {error}", err=True)
+        raise typer.Exit(1) from None
     if result is None:
         screen.say("stopped")
         raise typer.Exit(_INTERRUPTED)

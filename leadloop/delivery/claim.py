@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session
 
 from leadloop.delivery.limits import Hold, cap_hold, window_hold
+from leadloop.delivery.smtp import RetryLaterError
 from leadloop.inbox.apply import apply_pending
 from leadloop.leads.consent import may_mail
 from leadloop.storage.columns import new_id
@@ -63,7 +64,8 @@ def lock_for(session: Session, message_id: str, apply_in: Environment | None = N
 def claim_message(session: Session, env: Environment, message_id: str, generation: int) -> Claim:
     """Take the mail for this attempt, or say why not. The caller commits.
 
-    A refusal is written to the row: `skipped` or `held`, with its reason.
+    A refusal is written to the row: `skipped` or `held`, with its reason. Raises `RetryLaterError` for
+    a notice that must wait.
     """
     rows = lock_for(session, message_id, apply_in=env)
     now = env.clock.now()
@@ -75,6 +77,8 @@ def claim_message(session: Session, env: Environment, message_id: str, generatio
     if message.kind != NOTICE and message.rendered_to != rows.lead.email and rows.lead.email:
         return Claim(ADDRESS_CHANGED)
     refusal = _skip_reason(session, env, rows, now) or _hold(session, env, rows, now)
+    if isinstance(refusal, Hold) and message.kind == NOTICE:
+        raise RetryLaterError(refusal.reason)  # no step asks for a notice again; its activity does
     if isinstance(refusal, str):
         message.status, message.reason, message.hold_until = MessageStatus.SKIPPED, refusal, None
     elif refusal is not None:

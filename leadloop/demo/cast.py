@@ -26,7 +26,11 @@ from leadloop.demo.actions import (
 from leadloop.demo.people import Person, chance_of
 from leadloop.demo.sales_cast import SalesCast
 
+_AT_WORK = 0.85
+"""Share of what people do that they do at work."""
+_WORKING_HOURS = range(9, 18)
 _WAKING_HOURS = range(8, 23)
+_WEEKEND = (5, 6)
 _ABOUT = ("/", "/product", "/case", "/company", "/blog/approval")
 _PRICING = ("/pricing", "/pricing/enterprise", "/pricing/plans")
 
@@ -77,7 +81,7 @@ class Cast:
         fields = dict(person.fields) | ({"consent": "true"} if person.consents else {})
         plans = [Planned(first, SubmitForm("whitepaper", fields))]
         if person.interest == "keen":
-            begin = first + timedelta(days=chance.uniform(0.5, 9))
+            begin = first + timedelta(days=chance.uniform(0.5, 6))
             plans += self._research(person, begin, chance, days=3, inquires=0.62)
         elif person.interest == "mild" and chance.random() < 0.5:
             at = self._awake(first + timedelta(days=chance.uniform(1, 20)), chance)
@@ -137,9 +141,15 @@ class Cast:
         return [Planned(asks_at, SubmitForm("contact", {"email": person.email})), *again]
 
     def _awake(self, at: datetime, chance: Random) -> datetime:
-        """Return the instant, or one in the morning where people sleep."""
+        """Return the instant, or one soon after: people are mostly at work, and sleep at night."""
+        at_work = chance.random() < _AT_WORK
         local = at.astimezone(self._zone)
-        if local.hour in _WAKING_HOURS:
+        hours = _WORKING_HOURS if at_work else _WAKING_HOURS
+        if local.hour >= hours.stop:
+            local += timedelta(days=1)
+        while at_work and local.weekday() in _WEEKEND:
+            local += timedelta(days=1)
+        if local.date() == at.astimezone(self._zone).date() and local.hour in hours:
             return at
-        morning = local.replace(hour=8, minute=0) + timedelta(minutes=chance.uniform(0, 240))
-        return (morning if local.hour < 8 else morning + timedelta(days=1)).astimezone(at.tzinfo)
+        morning = local.replace(hour=hours.start, minute=0) + timedelta(minutes=chance.uniform(0, 400))
+        return morning.astimezone(at.tzinfo)

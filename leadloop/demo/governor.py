@@ -25,7 +25,7 @@ LAG = timedelta(hours=1)
 """How far scenario time may run past unfinished work."""
 
 STALL_SECONDS = 60.0
-_TICK_SECONDS = 0.015
+_TICK_SECONDS = 0.03
 _IDLE = timedelta(days=1)
 _NEXT_KIND = col(Enrolment.next)["kind"].as_string()
 _RUNNING = col(Enrolment.status) == EnrolmentStatus.RUNNING

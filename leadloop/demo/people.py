@@ -17,9 +17,9 @@ _ENGAGING_INDUSTRIES = ("it", "manufacturing")
 _INDUSTRIES = ("retail", "finance", "other", "it")
 _FORM_FIELDS = ("family_name", "given_name", "department", "job_title", "phone", "prefecture")
 _FIRST_COMES_AFTER = timedelta(minutes=5)
-_COMES = {True: 0.9, False: 0.35}
+_COMES = {True: 0.85, False: 0.25}
 """Chance to ask for the white paper: people the scenario is for, and people abroad."""
-_COMES_WHEN = {"keen": (1.2, 4.5), "mild": (1.6, 1.9), "none": (1.8, 1.8)}
+_COMES_WHEN = {"keen": (1.2, 6.0), "mild": (2.2, 1.6), "none": (2.6, 1.4)}
 """Beta distribution over the days: who looks for something comes first."""
 
 
@@ -77,7 +77,7 @@ def _person(row: Mapping[str, str], days: float, seed: int, first: bool) -> Pers
         opens=opens,
         clicks=clicks,
         leaves=leaves,
-        returns=chance.random() < 0.8,
+        returns=chance.random() < 0.9,
     )
 
 

@@ -29,7 +29,7 @@ _REJECTIONS = ("対象外の部署でした", "個人の情報収集でした", 
 _REASONS = {"timing": 50, "no_budget": 18, "no_contact": 14, "competitor": 10, "ringi_rejected": 8}
 _DATED = ("timing", "no_contact", "no_budget")
 """Reasons where sales agrees on a date to talk again."""
-_WINS = {1: 0.45, 2: 0.8}
+_WINS = {1: 0.42, 2: 0.85}
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,8 @@ class SalesCast:
             return Planned(closed_at, WinDeal(action.deal_id, action.email))
         reason = chance.choices(list(_REASONS), list(_REASONS.values()))[0]
         revisit_on = None
-        if reason in _DATED and chance.random() < 0.7:
-            day = closed_at.astimezone(self._zone).date() + timedelta(days=chance.randint(4, 14))
+        if reason in _DATED and chance.random() < 0.8:
+            day = closed_at.astimezone(self._zone).date() + timedelta(days=chance.randint(3, 10))
             revisit_on = day.isoformat()
         return Planned(closed_at, LoseDeal(action.deal_id, action.email, reason, revisit_on, action.round))
 

@@ -15,6 +15,7 @@ from leadloop.demo.figures import Progress, ScenarioRow
 from leadloop.web.story import StoryLine
 
 PLAIN_EVERY_DAYS = 5
+_FILE_WIDTH = 180
 
 _COLUMNS = (
     "entered", "running", "sent", "opened", "clicked", "mql", "handed_off", "won", "lost", "recycled",
@@ -25,14 +26,17 @@ class Screen:
     """Standard output on a terminal or in a file; standard error where output is for machines."""
 
     def __init__(self, machine: bool) -> None:
-        self._console = Console(stderr=machine, highlight=False, soft_wrap=not machine)
+        console = Console(stderr=machine, highlight=False)
+        if not console.is_terminal:
+            console = Console(stderr=machine, highlight=False, width=_FILE_WIDTH)
+        self._console = console
         self._live: Live | None = None
         self._plain_day = 0
-        self.is_terminal = self._console.is_terminal and not machine
+        self.is_terminal = console.is_terminal and not machine
 
     def say(self, text: str = "") -> None:
         """Print a line; nothing in it is markup."""
-        self._console.print(Text(text))
+        self._console.print(Text(text), soft_wrap=True)
 
     def begin_progress(self) -> None:
         if self.is_terminal:
@@ -58,7 +62,7 @@ class Screen:
         table.add_column("scenario", no_wrap=True)
         for name in _COLUMNS:
             table.add_column(name.replace("_", " ").replace("mql", "MQL"), justify="right")
-        table.add_column("ended by outcome", no_wrap=not self.is_terminal)
+        table.add_column("ended by outcome")
         for row in rows:
             values = row.as_json()
             outcomes = ", ".join(f"{name} {number}" for name, number in row.outcomes.items())

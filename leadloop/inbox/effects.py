@@ -108,7 +108,9 @@ def _notice(
 
 
 def _add_score(application: Application, enrolment: Enrolment, effect: effects.AddScore) -> None:
-    model = application.publication.scoring.models[effect.model]
+    model = application.publication.scoring.models.get(effect.model)
+    if model is None:  # an older plan names a model that is no longer published
+        return
     lead_id = application.lead.id
     application.reader.ledger.add(
         entry_key=f"{lead_id}:{effect.model}:{effect.step_id}:{enrolment.id}:{effect.visit}",
@@ -220,8 +222,10 @@ def _begin_cycle(application: Application, enrolment: Enrolment, effect: effects
             )
         )
         lead.cycle += 1
-    for model in effect.resets:
-        spec = application.publication.scoring.models[model]
+    published = application.publication.scoring.models
+    resets = {model for model in effect.resets if model in published}
+    for model in sorted(resets):
+        spec = published[model]
         score = application.reader.ledger.score(model, spec, application.now)
         application.reader.ledger.add(
             entry_key=f"{lead.id}:{model}:{ledger.RESET}:{enrolment.id}:{effect.step_id}",
@@ -234,7 +238,7 @@ def _begin_cycle(application: Application, enrolment: Enrolment, effect: effects
         )
     session.add(lead)
     application.changed()
-    application.rescore(set(effect.resets), None)
+    application.rescore(resets, None)
     application.settle()
     lead.recycle_until = effect.until
     session.add(lead)

@@ -19,8 +19,14 @@ from leadloop.leads.addresses import AddressError
 from leadloop.leads.consent import ALL_TOPICS, record_at_once
 from leadloop.leads.identity import find_or_create_lead
 from leadloop.storage.columns import new_id
+from leadloop.storage.database import announce
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Event, EventKey, Lead
+
+EVENTS = "events"
+"""Topic of the news that events were accepted."""
+OWN = "engine"
+"""Source of the events that the engine itself reports."""
 
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -106,6 +112,8 @@ def _ingest_one(
             )
         )
     session.flush()
+    if item.source != OWN:  # a turn follows at once, and applies what the engine itself reports
+        announce(session, EVENTS)
     record_at_once(session, env, lead, event)
     return IngestResult("accepted", event.id, lead.id)
 

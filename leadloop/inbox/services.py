@@ -10,12 +10,15 @@ from temporalio.client import Client
 
 from leadloop.inbox.applier import apply_once
 from leadloop.inbox.due import run_due
+from leadloop.inbox.ingest import EVENTS
 from leadloop.inbox.relay import Relay
 from leadloop.inbox.sweeper import sweep
+from leadloop.inbox.wakes import WAKES
 from leadloop.storage.environment import Environment
 
 _POLL_SECONDS = 0.25
-_WARPED_POLL_SECONDS = 0.02
+_WARPED_POLL_SECONDS = 0.03
+_DUE_POLL_SECONDS = 0.05
 _SWEEP_SECONDS = 15.0
 _MOST_BACKLOG = 100
 """Workflow tasks that may wait in the queue before the sweeper holds back."""
@@ -41,23 +44,24 @@ async def run_services(env: Environment, client: Client, workspace: str, stop: a
         return 0
 
     await asyncio.gather(
-        _loop("applier", apply, env, poll, stop),
-        _loop("due", due, env, poll, stop),
-        _loop("relay", relay.run_once, env, poll, stop),
-        _loop("sweeper", sweep_once, None, _SWEEP_SECONDS, stop),
+        _loop("applier", apply, env, poll, stop, EVENTS),
+        _loop("due", due, env, max(poll, _DUE_POLL_SECONDS), stop),
+        _loop("relay", relay.run_once, env, poll, stop, WAKES),
+        _loop("sweeper", sweep_once, env, _SWEEP_SECONDS, stop),
     )
 
 
 async def _loop(
     name: str,
     work: Callable[[], Awaitable[int]],
-    env: Environment | None,
+    env: Environment,
     poll: float,
     stop: asyncio.Event,
+    topic: str | None = None,
 ) -> None:
-    """Work while there is work; else wait for a write of this process, or for the poll."""
+    """Work while there is work; else wait for news of the topic, or for the poll."""
     while not stop.is_set():
-        seen = env.database.changes if env is not None else 0
+        seen = env.database.news(topic) if topic is not None else 0
         try:
             worked = await work()
         except Exception as error:
@@ -66,10 +70,10 @@ async def _loop(
             continue
         if worked:
             continue
-        if env is None:
+        if topic is None:
             await _wait(stop, poll)
         else:
-            await asyncio.to_thread(env.database.wait_for_change, seen, poll)
+            await asyncio.to_thread(env.database.wait_for_news, topic, seen, poll)
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

@@ -5,21 +5,19 @@ score(t) = min(cap, Σ pointsᵢ · 2^(−(t − tᵢ) / half-life)), over the e
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
-from math import floor
+from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from leadloop.language.plan import ScoreModel, Span
+from leadloop.journey.points import score_of, shown, span_delta, span_seconds
+from leadloop.language.plan import ScoreModel
 from leadloop.storage.columns import new_id
 from leadloop.storage.tables import LeadScore, ScoreEntry
 
+__all__ = ["RESET", "LeadLedger", "score_at", "score_of", "shown", "span_delta", "span_seconds"]
+
 RESET = "reset"
 """Rule id of an entry after which the earlier ones no longer count."""
-HALF_POINT = 0.5
-
-_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400, "weeks": 604800, "months": 2629800}
 
 
 class LeadLedger:
@@ -98,34 +96,6 @@ class LeadLedger:
         return score_of(self.entries(model), spec, now)
 
 
-def score_of(rows: Iterable[ScoreEntry], spec: ScoreModel, now: datetime) -> float:
-    """Return the score that entries give at an instant."""
-    half_life = span_seconds(spec.half_life) if spec.half_life else None
-    total = 0.0
-    for row in rows:
-        age = max(0.0, (now - row.at).total_seconds())
-        total += row.points if half_life is None else row.points * 2.0 ** (-age / half_life)
-    return min(total, float(spec.cap)) if spec.cap is not None else total
-
-
 def score_at(session: Session, lead_id: str, model: str, spec: ScoreModel, now: datetime) -> float:
     """Return a lead's score at an instant."""
     return LeadLedger(session, lead_id).score(model, spec, now)
-
-
-def shown(score: float) -> int:
-    """Return the score as conditions, bands and people see it: rounded to whole points.
-
-    Rounding down would take a point away the moment after it was given, because decay never rests.
-    """
-    return floor(score + HALF_POINT + 1e-9)
-
-
-def span_seconds(span: Span) -> int:
-    """Return the length of a plain span; scoring has no business time."""
-    return span.amount * _SECONDS[span.unit]
-
-
-def span_delta(span: Span) -> timedelta:
-    """Return the length of a plain span as a timedelta."""
-    return timedelta(seconds=span_seconds(span))

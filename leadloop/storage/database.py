@@ -23,7 +23,9 @@ from leadloop.storage.tables import Enrolment, Lead, Message
 
 _Row = TypeVar("_Row")
 _READ_ONLY = "leadloop_read_only"
+_NEWS = "leadloop_news"
 _BUSY_SECONDS = 30
+_CONNECTIONS = 20
 
 
 class StorageError(Exception):
@@ -40,11 +42,14 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        self.engine = _make_engine(url, self.is_sqlite)
-        self._read_engine = self.engine.execution_options(**{_READ_ONLY: True})
+        # One connection writes to SQLite: its page cache stays good, as nobody else of us writes.
+        self.engine = _make_engine(url, self.is_sqlite, connections=1 if self.is_sqlite else _CONNECTIONS)
+        reader = _make_engine(url, self.is_sqlite, _CONNECTIONS) if self.is_sqlite else self.engine
+        self._read_engine = reader.execution_options(**{_READ_ONLY: True})
         self._writer = FairLock() if self.is_sqlite else None
         self.changes = 0
-        """Writes of this process so far, so that its loops need not wait for their poll."""
+        """Writes of this process so far."""
+        self._news: dict[str, int] = {}
         self._changed = threading.Condition()
 
     @contextmanager
@@ -64,12 +69,21 @@ class Database:
                 yield session
         with self._changed:
             self.changes += 1
+            for topic in session.info.get(_NEWS, ()):
+                self._news[topic] = self._news.get(topic, 0) + 1
             self._changed.notify_all()
 
-    def wait_for_change(self, seen: int, seconds: float) -> None:
-        """Wait until this process wrote something since `changes` was `seen`, or the time is over."""
+    def news(self, topic: str) -> int:
+        """Return how many transactions of this process announced a topic so far."""
+        return self._news.get(topic, 0)
+
+    def wait_for_news(self, topic: str, seen: int, seconds: float) -> None:
+        """Wait until a transaction announces the topic after `seen`, or the time is over.
+
+        Only a short cut for loops of this process: what other processes write is found by polling.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self.changes != seen, timeout=seconds)
+            self._changed.wait_for(lambda: self.news(topic) != seen, timeout=seconds)
 
     def create_schema(self) -> None:
         """Create all tables directly, without migrations (tests, throw-away databases)."""
@@ -78,15 +92,16 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+        self._read_engine.dispose()
 
 
-def _make_engine(url: str, is_sqlite: bool) -> Engine:
-    arguments: dict[str, Any] = {"hide_parameters": True}
+def _make_engine(url: str, is_sqlite: bool, connections: int) -> Engine:
+    # Opening a connection reads the whole schema, so those in use stay open.
+    arguments: dict[str, Any] = {"hide_parameters": True, "pool_size": connections, "pool_use_lifo": True}
     if is_sqlite:
         arguments["connect_args"] = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
     else:
         arguments["pool_pre_ping"] = True
-        arguments["pool_size"] = 20
     engine = create_engine(url, **arguments)
     if is_sqlite:
         event.listen(engine, "connect", _configure_sqlite)
@@ -105,6 +120,11 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     read_only = connection.get_execution_options().get(_READ_ONLY, False)
     connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def announce(session: Session, topic: str) -> None:
+    """Say what this transaction adds, so that a loop that waits for it hears of it at the commit."""
+    session.info.setdefault(_NEWS, set()).add(topic)
 
 
 def lock_lead(session: Session, lead_id: str) -> Lead:

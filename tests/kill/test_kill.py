@@ -73,13 +73,17 @@ def _all_done(engine: Engine) -> bool:
     return all(row.next.get("kind") == "end" for row in _journeys(engine))
 
 
+def _wait_for_another_mail(engine: Engine) -> None:
+    wanted = len(engine.sink.received) + 1
+    wait_until(lambda: len(engine.sink.received) >= wanted, 20, "a mail: " + engine.log())
+
+
 def test_worker_killed_at_random_sends_nothing_twice(engine: Engine) -> None:
     pause = random.Random(20261122)
     _enter(engine, (f"hito{number}" for number in range(JOURNEYS)))
     for kill in range(KILLS):
         worker = engine.start_worker()
-        reached = len(engine.sink.received) + 1
-        wait_until(lambda: len(engine.sink.received) >= reached, 20, "a mail: " + engine.log())
+        _wait_for_another_mail(engine)
         time.sleep(pause.uniform(0, 0.4))
         worker.kill()
         worker.wait()

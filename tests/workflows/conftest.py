@@ -1,4 +1,8 @@
-"""One time-skipping server for all workflow tests; an environment per test."""
+"""A time-skipping server and an environment per test.
+
+The server starts in a fifth of a second. One server for all would not do: a workflow that a test
+terminates can leave its time standing still.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +17,7 @@ from tests.factories import make_environment
 from tests.temporal_env import Bench, FakeEmail, ServerClock, find_test_server, time_skipping_server
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run these tests on the loop that the server's client lives on."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents and item.get_closest_marker("asyncio") is None:
-            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture
 async def time_server() -> AsyncIterator[WorkflowEnvironment]:
     if find_test_server() is None:
         pytest.skip("temporal-test-server is not installed")
@@ -29,7 +25,7 @@ async def time_server() -> AsyncIterator[WorkflowEnvironment]:
         yield server
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest_asyncio.fixture
 async def bench(time_server: WorkflowEnvironment, tmp_path: Path) -> AsyncIterator[Bench]:
     clock = ServerClock(await time_server.get_current_time())
     env = make_environment(tmp_path, clock=clock)  # type: ignore[arg-type]

@@ -1,0 +1,63 @@
+"""Every recorded history replays with today's workflow code, so that a deploy breaks no journey."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer
+
+from leadloop.contracts import TAKE_TURN
+from workflows.journey import JourneyWorkflow
+
+HISTORIES = sorted(Path(__file__).parent.glob("*.json"))
+_PERSONAL = re.compile(r"@|kaisha|山田|taro|sato|suzuki", re.IGNORECASE)
+
+
+def test_there_are_histories() -> None:
+    assert {path.stem for path in HISTORIES} >= {
+        "timed_out",
+        "clicked",
+        "unsubscribed",
+        "sold",
+        "database_away",
+    }
+    assert f'"name": "{TAKE_TURN}"' in (Path(__file__).parent / "database_away.json").read_text()
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+async def test_history_replays(path: Path) -> None:
+    replayer = Replayer(workflows=[JourneyWorkflow], data_converter=pydantic_data_converter)
+    await replayer.replay_workflow(WorkflowHistory.from_json(path.stem, _text(path)))
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+def test_history_holds_no_personal_data(path: Path) -> None:
+    text = _text(path)
+    payloads = list(_payloads(json.loads(text)))
+    assert any("enrolment_id" in payload for payload in payloads)
+    found = [match[0] for one in (text, *payloads) for match in _PERSONAL.finditer(one)]
+    assert found == []
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def _payloads(node: object) -> Iterator[str]:
+    """Yield what travelled as data, decoded."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            if name == "data" and isinstance(value, str):
+                yield base64.b64decode(value).decode()
+            else:
+                yield from _payloads(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _payloads(value)

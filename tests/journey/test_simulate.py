@@ -1,0 +1,155 @@
+"""`leadloop try`: the shipped scenarios played by `decide` alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from leadloop.journey.simulate import BEHAVIOURS, Behaviour, Line, Timeline, simulate
+from leadloop.language.compiler import compile_workspace
+from leadloop.language.plan import Publication
+
+PROJECT = Path(__file__).parents[2]
+TOKYO = ZoneInfo("Asia/Tokyo")
+MONDAY = datetime(2026, 11, 16, 10, tzinfo=TOKYO)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Publication:
+    return compile_workspace(PROJECT).require()
+
+
+def mails(timeline: Timeline) -> list[tuple[str, str]]:
+    """Return the mails of a timeline: local time, template."""
+    return [
+        (f"{line.at.astimezone(TOKYO):%m-%d %H:%M}", line.text.split()[1])
+        for line in timeline.lines
+        if line.kind == "mail"
+    ]
+
+
+def texts(lines: list[Line], kind: str) -> list[str]:
+    return [line.text for line in lines if line.kind == kind]
+
+
+def test_lead_that_ignores_everything_is_reminded_and_gets_all_content(shipped: Publication) -> None:
+    timeline = simulate(shipped, "whitepaper-nurture", "ignores", MONDAY)
+    assert mails(timeline)[:3] == [
+        ("11-16 10:00", "whitepaper/thanks"),
+        ("11-24 09:00", "whitepaper/reminder"),  # five days later is a Saturday, then a holiday
+        ("11-27 09:00", "whitepaper/case"),
+    ]
+    assert timeline.outcome == "exhausted"
+    assert timeline.stage == "lead"
+    assert "nothing happened in time → reminder" in texts(timeline.lines, "branch")
+
+
+def test_lead_that_clicks_skips_the_reminder(shipped: Publication) -> None:
+    timeline = simulate(shipped, "whitepaper-nurture", "clicks", MONDAY)
+    assert "whitepaper/reminder" not in [template for _, template in mails(timeline)]
+    assert "email_clicked of thanks → case" in texts(timeline.lines, "branch")
+    assert (
+        timeline.scores["engagement"]
+        > simulate(shipped, "whitepaper-nurture", "ignores", MONDAY).scores["engagement"]
+    )
+
+
+def test_lead_that_turns_hot_becomes_mql_and_goes_to_sales(shipped: Publication) -> None:
+    timeline = simulate(shipped, "whitepaper-nurture", "turns hot", MONDAY)
+    assert timeline.outcome == "goal"
+    assert timeline.stage == "mql"
+    assert timeline.bands["engagement"] == "hot"
+    assert "sales-handoff takes the lead from here" in texts(timeline.lines, "note")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "outcome", "stage"),
+    [("ignores", "unaccepted", "mql"), ("clicks", "completed", "recycled"), ("turns hot", "won", "customer")],
+)
+def test_hand_off_expires_is_given_back_or_is_won(
+    shipped: Publication, behaviour: Behaviour, outcome: str, stage: str
+) -> None:
+    timeline = simulate(shipped, "sales-handoff", behaviour, MONDAY)
+    assert (timeline.outcome, timeline.stage) == (outcome, stage)
+
+
+def test_offer_nobody_accepts_is_escalated_within_business_hours(shipped: Publication) -> None:
+    lines = simulate(shipped, "sales-handoff", "ignores", MONDAY).lines
+    escalated = next(line for line in lines if "nobody accepted in time" in line.text)
+    assert f"{escalated.at.astimezone(TOKYO):%m-%d %H:%M}" == "11-16 14:00"
+
+
+def test_lost_deal_rests_by_its_reason(shipped: Publication) -> None:
+    timeline = simulate(shipped, "lost-deal-recycle", "ignores", MONDAY)
+    assert any(text.startswith("rests until 2027-01-15") for text in texts(timeline.lines, "wait"))
+    assert timeline.outcome == "exhausted"
+
+
+def test_inquiry_cuts_the_rest_short(shipped: Publication) -> None:
+    timeline = simulate(shipped, "lost-deal-recycle", "turns hot", MONDAY)
+    assert "back early: form_submitted" in texts(timeline.lines, "branch")
+    assert timeline.outcome == "in_sales"
+    assert mails(timeline) == []
+
+
+def test_no_mail_goes_out_when_the_send_window_is_closed(shipped: Publication) -> None:
+    for scenario in shipped.plans:
+        for behaviour in BEHAVIOURS:
+            for line in simulate(shipped, scenario, behaviour, MONDAY).lines:
+                if line.kind == "mail" and "thanks" not in line.text:
+                    local = line.at.astimezone(TOKYO)
+                    assert local.weekday() < 5
+                    assert 9 <= local.hour < 18
+
+
+def test_no_week_brings_more_mail_than_the_caps_allow(shipped: Publication) -> None:
+    timeline = simulate(shipped, "whitepaper-nurture", "ignores", MONDAY)
+    counted = [line.at for line in timeline.lines if line.kind == "mail" and "thanks" not in line.text]
+    assert all((later - first).days >= 7 for first, later in zip(counted, counted[2:], strict=False))
+
+
+def test_simulation_is_the_same_every_time(shipped: Publication) -> None:
+    first = simulate(shipped, "whitepaper-nurture", "turns hot", MONDAY)
+    assert first == simulate(shipped, "whitepaper-nurture", "turns hot", MONDAY)
+
+
+def run_try(*arguments: str) -> subprocess.CompletedProcess[str]:
+    program = str(Path(sys.executable).parent / "leadloop")
+    return subprocess.run(
+        [program, "try", *arguments], cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_try_prints_three_timelines_as_one_document() -> None:
+    done = run_try("whitepaper-nurture", "--from", "2026-11-16", "--json")
+    document = json.loads(done.stdout)
+    assert [one["behaviour"] for one in document["timelines"]] == list(BEHAVIOURS)
+    assert document["timelines"][0]["lines"][0]["at"] == "2026-11-16T10:00:00+09:00"
+
+
+def test_try_names_the_scenarios_where_one_is_unknown() -> None:
+    done = run_try("whitepaper-nuture")
+    assert done.returncode == 1
+    assert "did you mean `whitepaper-nurture`?" in done.stderr
+    assert "sales-handoff" in done.stderr
+    assert done.stdout == ""
+
+
+def test_try_needs_neither_database_nor_temporal() -> None:
+    code = (
+        "import sys\n"
+        "from leadloop.cli.main import app\n"
+        "try:\n    app(['try', 'sales-handoff'])\n"
+        "except SystemExit:\n    pass\n"
+        "print(*{'sqlmodel', 'sqlalchemy', 'temporalio', 'fastapi'} & set(sys.modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.splitlines()[-1] == ""
