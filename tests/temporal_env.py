@@ -174,6 +174,16 @@ class Bench:
             await asyncio.sleep(0.02)
         raise AssertionError("the journey did not get there")
 
+    async def until_asleep(self, enrolment_id: str) -> None:
+        """Wait until the journey's workflow has set its timer. The test server's time can stand still for
+        ever after a workflow is terminated in the middle of a task."""
+        for _ in range(200):
+            history = await self.journey(enrolment_id).fetch_history()
+            if history.events[-1].HasField("timer_started_event_attributes"):
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError("the workflow did not set a timer")
+
     async def until_closed(self, enrolment_id: str) -> WorkflowExecutionStatus:
         """Serve until the journey's workflow is closed; return how."""
         for _ in range(200):

@@ -85,7 +85,7 @@ class Cast:
             plans += self._research(person, begin, chance, days=3, inquires=0.62)
         elif person.interest == "mild" and chance.random() < 0.5:
             at = self._awake(first + timedelta(days=chance.uniform(1, 20)), chance)
-            plans.append(Planned(at, ViewPages(person.email, tuple(chance.sample(_ABOUT, 2)))))
+            plans.append(Planned(at, ViewPages(person.email, (chance.choice(_ABOUT),))))
         return plans
 
     def _research(
@@ -96,7 +96,9 @@ class Cast:
         at = begin
         for number in range(days):
             at = self._awake(at, chance)
-            paths = (chance.choice(_ABOUT), _PRICING[number % len(_PRICING)])
+            paths: tuple[str, ...] = (_PRICING[number % len(_PRICING)],)
+            if chance.random() < 0.3:
+                paths = (chance.choice(_ABOUT), *paths)
             plans.append(Planned(at, ViewPages(person.email, paths)))
             at += timedelta(hours=chance.uniform(20, 40))
         if chance.random() < inquires:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 from temporalio.client import Client
@@ -18,7 +20,6 @@ from leadloop.storage.environment import Environment
 
 _POLL_SECONDS = 0.25
 _WARPED_POLL_SECONDS = 0.03
-_DUE_POLL_SECONDS = 0.05
 _SWEEP_SECONDS = 15.0
 _MOST_BACKLOG = 100
 """Workflow tasks that may wait in the queue before the sweeper holds back."""
@@ -27,15 +28,18 @@ _log = structlog.get_logger()
 
 
 async def run_services(env: Environment, client: Client, workspace: str, stop: asyncio.Event) -> None:
-    """Run all loops until `stop` is set. A loop that fails waits a little and goes on."""
+    """Run all loops until `stop` is set. A loop that fails waits a little and goes on.
+
+    The applier and the due rows have a thread each: handing every round to a thread pool would cost
+    more than most rounds do.
+    """
     poll = _WARPED_POLL_SECONDS if env.clock.warped else _POLL_SECONDS
     relay = Relay(env, client, workspace)
+    halt = threading.Event()
 
-    async def apply() -> int:
-        return await asyncio.to_thread(apply_once, env)
-
-    async def due() -> int:
-        return await asyncio.to_thread(run_due, env)
+    async def halt_threads() -> None:
+        await stop.wait()
+        halt.set()
 
     async def sweep_once() -> int:
         # Overdue because the workers are busy is not stuck: a restart would only add to the queue.
@@ -44,11 +48,52 @@ async def run_services(env: Environment, client: Client, workspace: str, stop: a
         return 0
 
     await asyncio.gather(
-        _loop("applier", apply, env, poll, stop, EVENTS),
-        _loop("due", due, env, max(poll, _DUE_POLL_SECONDS), stop),
+        halt_threads(),
+        _in_thread("applier", lambda: apply_once(env), env, _POLL_SECONDS, halt, EVENTS),
+        _in_thread("due", lambda: run_due(env), env, poll, halt),
         _loop("relay", relay.run_once, env, poll, stop, WAKES),
         _loop("sweeper", sweep_once, env, _SWEEP_SECONDS, stop),
     )
+
+
+async def _in_thread(
+    name: str,
+    work: Callable[[], int],
+    env: Environment,
+    poll: float,
+    halt: threading.Event,
+    topic: str | None = None,
+) -> None:
+    """Run a loop that never awaits anything in a thread of its own, until `halt` is set."""
+    with ThreadPoolExecutor(1, name) as thread:
+        await asyncio.get_running_loop().run_in_executor(
+            thread, _loop_here, name, work, env, poll, halt, topic
+        )
+
+
+def _loop_here(
+    name: str,
+    work: Callable[[], int],
+    env: Environment,
+    poll: float,
+    halt: threading.Event,
+    topic: str | None,
+) -> None:
+    """Work while there is work; else wait for news of the topic, or for the poll."""
+    while not halt.is_set():
+        seen = env.database.news(topic) if topic is not None else 0
+        try:
+            worked = work()
+        except Exception as error:
+            _log.error("service_failed", service=name, error=type(error).__name__)
+            halt.wait(_PAUSE_AFTER_ERROR_SECONDS)
+            continue
+        if worked:
+            continue
+        if topic is None:
+            halt.wait(poll)
+        else:
+            env.database.wait_for_news(topic, seen, poll)
 
 
 async def _loop(

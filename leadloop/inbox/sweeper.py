@@ -14,7 +14,7 @@ from sqlmodel import col, or_, select
 from leadloop.inbox.wakes import ask_wake
 from leadloop.storage.database import lock_enrolment, lock_lead
 from leadloop.storage.environment import Environment
-from leadloop.storage.tables import Enrolment, EnrolmentStatus, Wake
+from leadloop.storage.tables import ArmedWait, Enrolment, EnrolmentStatus, Wake
 
 OVERDUE = timedelta(seconds=60)
 SEND_OVERDUE = timedelta(minutes=30)
@@ -57,7 +57,11 @@ def _is_overdue(env: Environment) -> ColumnElement[bool]:
     kind = col(Enrolment.next)["kind"].as_string()
     rested = or_(col(Enrolment.swept_at).is_(None), col(Enrolment.swept_at) <= now - PAUSE)
     rested_send = or_(col(Enrolment.swept_at).is_(None), col(Enrolment.swept_at) <= now - SEND_OVERDUE)
+    met = exists().where(
+        col(ArmedWait.enrolment_id) == col(Enrolment.id), col(ArmedWait.satisfied_at) <= now - OVERDUE
+    )
     return or_(
+        rested & running & met,
         rested & running & (col(Enrolment.due_at) <= now - OVERDUE),
         rested & running & (col(Enrolment.turn_no) == 0) & (col(Enrolment.moved_at) <= now - OVERDUE),
         rested_send & running & (kind == "send") & (col(Enrolment.moved_at) <= now - SEND_OVERDUE),

@@ -52,6 +52,7 @@ def satisfy(application: Application, events: Sequence[Event]) -> None:
         decided.add(arm.enrolment_id)
         arm.satisfied_by = event if isinstance(event, str) else event.id
         arm.satisfied_seq = application.lead.last_seq if isinstance(event, str) else event.lead_seq
+        arm.satisfied_at = application.now
         session.add(arm)
         ask_wake(session, arm.enrolment_id, application.now)
 

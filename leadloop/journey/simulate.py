@@ -16,11 +16,11 @@ from zoneinfo import ZoneInfo
 
 from leadloop.conditions import FactValue
 from leadloop.journey import state as effects
-from leadloop.journey.calendar import add_span, next_open
 from leadloop.journey.decide import decide
 from leadloop.journey.matching import is_true, matches
 from leadloop.journey.simulated_habits import Habits, entry_event
 from leadloop.journey.simulated_lead import Applied, SimulatedEvent, SimulatedLead, likely_fields
+from leadloop.journey.simulated_mails import SentMail, hold_for, subject_of
 from leadloop.journey.simulated_words import describe_match, describe_trace
 from leadloop.journey.state import (
     Arm,
@@ -33,7 +33,7 @@ from leadloop.journey.state import (
     TimedOut,
     first_state,
 )
-from leadloop.language.plan import EventMatch, Plan, Publication, Span, StageMatch, WhenMatch
+from leadloop.language.plan import EventMatch, Plan, Publication, StageMatch, WhenMatch
 
 Behaviour = Literal["ignores", "clicks", "turns hot"]
 BEHAVIOURS: tuple[Behaviour, ...] = ("ignores", "clicks", "turns hot")
@@ -94,7 +94,7 @@ class _Run:
         self._asked: dict[str, effects.AskMessage] = {}
         self._notices: dict[str, str] = {}
         self._references: dict[str, str] = {}
-        self._sent: list[tuple[str, str, datetime]] = []
+        self._sent: list[SentMail] = []
 
     def run(self) -> Timeline:
         if self._enter():
@@ -320,7 +320,7 @@ class _Run:
             send_calendar=workspace.calendars.get(window.calendar) if window else None,
             queues=workspace.queues,
             streams=publication.streams,
-            had_templates=frozenset(template for template, _, _ in self._sent),
+            had_templates=frozenset(one.template for one in self._sent),
             references=self._references,
         )
 
@@ -332,12 +332,14 @@ class _Run:
             self.say("sales", notice, self.state.step)
             return MessageFinished("sent")
         asked = self._asked[key]
-        hold = self._hold(asked.topic)
+        hold = hold_for(
+            self.publication.workspace, asked.topic, self._sent, self.lead.in_sales, self.zone, self.now
+        )
         if hold is not None:
             return MessageFinished("held", hold[1], hold[0])
-        self._sent.append((asked.template, asked.topic, self.now))
+        self._sent.append(SentMail(asked.template, asked.topic, self.now))
         self.timeline.mails += 1
-        self.say("mail", f"mail {asked.template}" + _subject(self.publication, asked), asked.step_id)
+        self.say("mail", f"mail {asked.template}" + subject_of(self.publication, asked), asked.step_id)
         self.lead.apply("email_sent", self.now, {}, "verified", key)
         for at, event_type, text in self.habits.reading(asked.template, self.now):
             self._later(at, self._reading(event_type, text, key))
@@ -345,33 +347,6 @@ class _Run:
 
     def _reading(self, event_type: str, text: str, key: str) -> Callable[[], None]:
         return lambda: self.happen(event_type, {}, text, send_key=key, quiet=event_type == "email_opened")
-
-    def _hold(self, topic_name: str) -> tuple[datetime, str] | None:
-        """Return until when a mail has to wait and why: sales, caps, the send window."""
-        workspace = self.publication.workspace
-        topic = workspace.topics[topic_name]
-        if self.lead.in_sales and topic.caps != "exempt":
-            return self.now + timedelta(days=1), "sales"
-        frees = []
-        for name, cap in workspace.limits.frequency.items() if topic.caps != "exempt" else ():
-            if name not in ("all", topic_name):
-                continue
-            back = Span(amount=-cap.per.amount, unit=cap.per.unit)
-            since = add_span(self.now, back, self.zone, None)
-            counted = [
-                at for _, sent_topic, at in self._sent
-                if at > since and workspace.topics[sent_topic].caps != "exempt"
-                and name in ("all", sent_topic)
-            ]  # fmt: skip
-            if len(counted) >= cap.count:
-                frees.append(add_span(counted[-cap.count], cap.per, self.zone, None))
-        at = max([self.now, *frees])
-        window = workspace.limits.send_window
-        if window is not None and topic.window != "always":
-            at = next_open(workspace.calendars[window.calendar], at, self.zone)
-        if at <= self.now:
-            return None
-        return at, "caps" if frees else "window"
 
     # --- effects
 
@@ -431,14 +406,3 @@ class _Run:
 
     def _by_sales(self, event_type: str, properties: Mapping[str, Any], text: str) -> Callable[[], None]:
         return lambda: self.happen(event_type, properties, text, kind="sales", trust="verified")
-
-
-def _subject(publication: Publication, asked: effects.AskMessage) -> str:
-    if asked.subject:
-        return f" “{asked.subject}”"
-    locale = publication.workspace.locale
-    text = publication.templates.get(f"{asked.template}.{locale}.md", "")
-    for line in text.splitlines():
-        if line.startswith("subject:"):
-            return f" “{line.removeprefix('subject:').strip()}”"
-    return ""

@@ -217,6 +217,7 @@ async def test_journey_lost_by_the_server_is_restarted_and_sends_nothing_twice(b
     async with running_workers(bench.env, bench.client, bench.email):
         journey = await _enter(bench)
         await bench.until(lambda: _waits(bench.env, journey.id))
+        await bench.until_asleep(journey.id)
         await bench.journey(journey.id).terminate()
         await bench.skip(days=5, minutes=2)
         assert _templates(bench.env) == ["thanks"]

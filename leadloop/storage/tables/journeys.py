@@ -121,6 +121,7 @@ class ArmedWait(SQLModel, table=True):
     satisfied_by: str | None = None
     """Event id; the first committed wins."""
     satisfied_seq: int | None = None
+    satisfied_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class Wake(SQLModel, table=True):

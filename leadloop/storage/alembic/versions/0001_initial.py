@@ -343,6 +343,7 @@ def upgrade() -> None:
         sa.Column("since_seq", sa.Integer(), nullable=False),
         sa.Column("satisfied_by", sa.String(), nullable=True),
         sa.Column("satisfied_seq", sa.Integer(), nullable=True),
+        sa.Column("satisfied_at", UtcDateTime(), nullable=True),
         sa.ForeignKeyConstraint(
             ["enrolment_id"],
             ["enrolment.id"],
