@@ -19,7 +19,7 @@ _FORM_FIELDS = ("family_name", "given_name", "department", "job_title", "phone",
 _FIRST_COMES_AFTER = timedelta(minutes=5)
 _COMES = {True: 0.85, False: 0.25}
 """Chance to ask for the white paper: people the scenario is for, and people abroad."""
-_COMES_WHEN = {"keen": (1.2, 6.0), "mild": (2.2, 1.6), "none": (2.6, 1.4)}
+_COMES_WHEN = {"keen": (1.2, 6.0), "mild": (3.5, 1.4), "none": (4.5, 1.3)}
 """Beta distribution over the days: who looks for something comes first."""
 
 
