@@ -28,8 +28,8 @@ from leadloop.demo.sales_cast import SalesCast
 
 _AT_WORK = 0.85
 """Share of what people do that they do at work."""
-_WORKING_HOURS = range(9, 18)
-_WAKING_HOURS = range(8, 23)
+_WORKING_HOURS = (9, 12, 15)
+_WAKING_HOURS = (9, 12, 18, 21)
 _WEEKEND = (5, 6)
 _ABOUT = ("/", "/product", "/case", "/company", "/blog/approval")
 _PRICING = ("/pricing", "/pricing/enterprise", "/pricing/plans")
@@ -122,9 +122,11 @@ class Cast:
         return plans
 
     def _land(self, action: FollowLink, location: str, at: datetime) -> list[Planned]:
-        """The page that a link leads to reports its view, as the site's own script does."""
+        """The prices report their view, as the site's own script does; other pages have none."""
         path = urlsplit(location).path
-        return [Planned(at + timedelta(minutes=1), ViewPages(action.email, (path,)))] if path else []
+        if not path.startswith(_PRICING[0]):
+            return []
+        return [Planned(at + timedelta(minutes=1), ViewPages(action.email, (path,)))]
 
     def _come_back(
         self, person: Person, revisit_at: datetime | None, round_no: int, at: datetime
@@ -143,15 +145,15 @@ class Cast:
         return [Planned(asks_at, SubmitForm("contact", {"email": person.email})), *again]
 
     def _awake(self, at: datetime, chance: Random) -> datetime:
-        """Return the instant, or one soon after: people are mostly at work, and sleep at night."""
+        """Return an instant soon after: people are mostly at work, sleep at night, and look at their
+        mail and the web every few hours."""
         at_work = chance.random() < _AT_WORK
-        local = at.astimezone(self._zone)
         hours = _WORKING_HOURS if at_work else _WAKING_HOURS
-        if local.hour >= hours.stop:
-            local += timedelta(days=1)
-        while at_work and local.weekday() in _WEEKEND:
-            local += timedelta(days=1)
-        if local.date() == at.astimezone(self._zone).date() and local.hour in hours:
-            return at
-        morning = local.replace(hour=hours.start, minute=0) + timedelta(minutes=chance.uniform(0, 400))
-        return morning.astimezone(at.tzinfo)
+        minute = chance.randint(0, 45)
+        day = at.astimezone(self._zone).replace(minute=minute, second=0, microsecond=0)
+        while True:
+            for hour in hours:
+                found = day.replace(hour=hour)
+                if found >= at and not (at_work and found.weekday() in _WEEKEND):
+                    return found.astimezone(at.tzinfo)
+            day += timedelta(days=1)

@@ -1,8 +1,8 @@
-"""Keeps scenario time close to the engine: the clock may run one hour past the oldest work.
+"""Keeps scenario time close to the engine: the clock waits while the engine lags an hour.
 
 Every few milliseconds the governor asks what is unfinished or comes next, in the database and among
-the people, and lets the clock run until one scenario hour after it, never further. While the engine
-has more to do than time allows, the clock stands still.
+the people, and lets the clock run until one scenario hour after it, and half an hour for the time
+until the governor looks again; never further. While there is more to do, the clock stands still.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from leadloop.clock import WarpedClock
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import ArmedWait, Due, Enrolment, EnrolmentStatus, Event, Wake
 
-LAG = timedelta(hours=1)
-"""How far scenario time may run past unfinished work."""
+LAG = timedelta(hours=1) + timedelta(minutes=30)
+"""How far scenario time may run past unfinished work: an hour, and what passes between two looks."""
 
 STALL_SECONDS = 60.0
 _TICK_SECONDS = 0.03

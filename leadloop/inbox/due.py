@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from sqlmodel import col, select
+from datetime import datetime
+
+from sqlmodel import col, func, select
 
 from leadloop.inbox.apply import Application
 from leadloop.inbox.effects import COOLDOWN, end_cooldown
-from leadloop.storage.database import lock_lead
+from leadloop.scoring.reading import DUES
+from leadloop.storage.database import announce, lock_lead
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Due
 
@@ -25,6 +28,12 @@ def run_due(env: Environment, limit: int = 200) -> int:
     return len(rows)
 
 
+def earliest_due(env: Environment) -> datetime | None:
+    """Return when the next `due` row comes."""
+    with env.database.read() as session:
+        return session.exec(select(func.min(Due.due_at))).one()
+
+
 def _run_one(env: Environment, key: str, lead_id: str) -> None:
     with env.database.write() as session:
         lead = lock_lead(session, lead_id)
@@ -39,6 +48,7 @@ def _run_one(env: Environment, key: str, lead_id: str) -> None:
             return
         kind = row.kind
         session.delete(row)
+        announce(session, DUES)
         session.flush()
         if kind == COOLDOWN:
             end_cooldown(application)

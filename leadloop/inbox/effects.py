@@ -12,7 +12,9 @@ from leadloop.journey import state as effects
 from leadloop.language.plan import digest
 from leadloop.sales import offers, tasks
 from leadloop.scoring import ledger, lifecycle
+from leadloop.scoring.reading import DUES
 from leadloop.storage.columns import new_id
+from leadloop.storage.database import announce
 from leadloop.storage.tables import Deal, Due, Enrolment, Event, Message, MessageStatus, RecycledLoss
 
 COOLDOWN = "cooldown"
@@ -255,6 +257,7 @@ def _loss_of(session: Session, enrolment: Enrolment) -> tuple[str, int]:
 
 def _schedule_cooldown(session: Session, lead_id: str, effect: effects.BeginCycle) -> None:
     key = f"{COOLDOWN}:{lead_id}"
+    announce(session, DUES)
     row = session.get(Due, key)
     if row is None:
         session.add(Due(key=key, lead_id=lead_id, kind=COOLDOWN, due_at=effect.until))

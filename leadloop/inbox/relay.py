@@ -11,10 +11,10 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
-from sqlmodel import col, delete, select
+from sqlmodel import col, delete, func, select
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
@@ -30,6 +30,8 @@ from leadloop.contracts import (
     journey_workflow_id,
     journeys_queue,
 )
+from leadloop.inbox.turn import TURNS
+from leadloop.inbox.watch import Watch
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment, EnrolmentStatus, Wake
 
@@ -60,6 +62,9 @@ class Relay:
     workspace: str
     _woken: dict[tuple[str, int], float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._due_watch = Watch(self.env, TURNS, self._earliest_due)
+
     async def run_once(self) -> int:
         """Send what is asked for now; return how many wakes were sent."""
         calls = await asyncio.to_thread(self._collect)
@@ -88,6 +93,7 @@ class Relay:
         return int(reply.stats.approximate_backlog_count)
 
     def _collect(self) -> list[_Call]:
+        due = self._due_watch.is_due()
         with self.env.database.read() as session:
             wakes = session.exec(
                 select(Wake, Enrolment)
@@ -96,7 +102,7 @@ class Relay:
                 .limit(_BATCH)
             ).all()
             calls = [_call(enrolment, wake) for wake, enrolment in wakes]
-            if self.env.clock.warped:
+            if due:
                 calls += self._due(
                     session.exec(
                         select(Enrolment)
@@ -109,6 +115,15 @@ class Relay:
                     ).all()
                 )
         return calls
+
+    def _earliest_due(self) -> datetime | None:
+        """Return when the next journey is due; on real time Temporal's own timers wake it."""
+        if not self.env.clock.warped:
+            return None
+        with self.env.database.read() as session:
+            return session.exec(
+                select(func.min(Enrolment.due_at)).where(Enrolment.status == EnrolmentStatus.RUNNING)
+            ).one()
 
     def _due(self, rows: Sequence[Enrolment]) -> list[_Call]:
         """Leave out journeys woken a moment ago: their turn is being taken."""

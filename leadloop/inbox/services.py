@@ -11,11 +11,13 @@ import structlog
 from temporalio.client import Client
 
 from leadloop.inbox.applier import apply_once
-from leadloop.inbox.due import run_due
+from leadloop.inbox.due import earliest_due, run_due
 from leadloop.inbox.ingest import EVENTS
 from leadloop.inbox.relay import Relay
 from leadloop.inbox.sweeper import sweep
 from leadloop.inbox.wakes import WAKES
+from leadloop.inbox.watch import Watch
+from leadloop.scoring.reading import DUES
 from leadloop.storage.environment import Environment
 
 _POLL_SECONDS = 0.25
@@ -35,6 +37,7 @@ async def run_services(env: Environment, client: Client, workspace: str, stop: a
     """
     poll = _WARPED_POLL_SECONDS if env.clock.warped else _POLL_SECONDS
     relay = Relay(env, client, workspace)
+    dues = Watch(env, DUES, lambda: earliest_due(env))
     halt = threading.Event()
 
     async def halt_threads() -> None:
@@ -50,7 +53,7 @@ async def run_services(env: Environment, client: Client, workspace: str, stop: a
     await asyncio.gather(
         halt_threads(),
         _in_thread("applier", lambda: apply_once(env), env, _POLL_SECONDS, halt, EVENTS),
-        _in_thread("due", lambda: run_due(env), env, poll, halt),
+        _in_thread("due", lambda: run_due(env) if dues.is_due() else 0, env, poll, halt),
         _loop("relay", relay.run_once, env, poll, stop, WAKES),
         _loop("sweeper", sweep_once, env, _SWEEP_SECONDS, stop),
     )

@@ -31,7 +31,7 @@ from leadloop.journey.state import (
     TimedOut,
 )
 from leadloop.language.plan import Plan, Stream
-from leadloop.storage.database import lock_enrolment, lock_lead
+from leadloop.storage.database import announce, lock_enrolment, lock_lead
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import (
     Enrolment,
@@ -44,6 +44,8 @@ from leadloop.storage.tables import (
     Turn,
 )
 
+TURNS = "turns"
+"""Topic of the news that a turn was taken."""
 EMAIL_PROVIDER = "smtp"
 _WAKE_SLACK = 30.0
 """Extra real seconds on timers under a warped clock, where the relay wakes due journeys."""
@@ -168,6 +170,7 @@ class _Turn:
         enrolment.next = following.model_dump(mode="json", exclude_defaults=True) | {"kind": following.kind}
         enrolment.due_at = following.due_at
         self.session.add(enrolment)
+        announce(self.session, TURNS)
         self.session.add(
             Turn(
                 enrolment_id=enrolment.id,

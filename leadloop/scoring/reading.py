@@ -9,9 +9,12 @@ from sqlmodel import Session
 from leadloop.language.plan import Scoring
 from leadloop.scoring.bands import band_of, leaves_at
 from leadloop.scoring.ledger import LeadLedger, shown
+from leadloop.storage.database import announce
 from leadloop.storage.tables import Due, LeadScore
 
 DECAY = "decay"
+DUES = "dues"
+"""Topic of the news that `due` rows were written."""
 
 
 def read_score(book: LeadLedger, scoring: Scoring, model: str, now: datetime) -> tuple[str, str] | None:
@@ -41,6 +44,8 @@ def read_score(book: LeadLedger, scoring: Scoring, model: str, now: datetime) ->
 def _schedule(session: Session, lead_id: str, model: str, due_at: datetime | None) -> None:
     key = f"{DECAY}:{lead_id}:{model}"
     row = session.get(Due, key)
+    if due_at != (row.due_at if row is not None else None):
+        announce(session, DUES)
     if due_at is None:
         if row is not None:
             session.delete(row)

@@ -38,7 +38,7 @@ class World:
         return reached
 
 
-def test_governor_stops_the_clock_one_hour_after_the_oldest_work() -> None:
+def test_governor_stops_the_clock_soon_after_the_oldest_work() -> None:
     world = World()
     world.engine = Backlog((Work(START + timedelta(minutes=5), "event to apply"),))
     assert world.look() == START + timedelta(minutes=5) + LAG
