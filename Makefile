@@ -26,6 +26,7 @@ lint: lint-style lint-types lint-layers lint-dependencies ## style, types, layer
 
 lint-style: $(INSTALLED)
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check --quiet
 
 lint-types: $(INSTALLED)
 	$(BIN)/mypy

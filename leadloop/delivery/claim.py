@@ -97,7 +97,7 @@ def _skip_reason(session: Session, env: Environment, rows: LockedMessage, now: d
     if rows.lead.erased_at is not None:
         return "erased"
     if rows.message.kind == NOTICE:
-        return None
+        return "journey_ended" if rows.enrolment.status == EnrolmentStatus.ENDED else None
     workspace = env.publications.current(session).publication.workspace
     verdict = may_mail(session, env, rows.lead, rows.message.topic or "", workspace, now)
     if not verdict.allowed:

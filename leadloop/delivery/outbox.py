@@ -171,12 +171,16 @@ class Outbox:
             rows = lock_for(session, message_id)
             sent_at = now if status == MessageStatus.SENT else None
             kept_token = None if status == MessageStatus.NEW else token
+            # A refusal may come after another attempt gave this one up: then nobody asks again.
+            expected = [MessageStatus.SENDING]
+            if status != MessageStatus.NEW:
+                expected.append(MessageStatus.UNCERTAIN)
             fenced = (
                 update(Message)
                 .where(
                     col(Message.id) == message_id,
                     col(Message.claim_token) == token,
-                    col(Message.status).in_((MessageStatus.SENDING, MessageStatus.UNCERTAIN)),
+                    col(Message.status).in_(expected),
                 )
                 .values(
                     status=status, reason=reason, reply_code=code, sent_at=sent_at, claim_token=kept_token

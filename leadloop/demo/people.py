@@ -17,7 +17,7 @@ _ENGAGING_INDUSTRIES = ("it", "manufacturing")
 _INDUSTRIES = ("retail", "finance", "other", "it")
 _FORM_FIELDS = ("family_name", "given_name", "department", "job_title", "phone", "prefecture")
 _FIRST_COMES_AFTER = timedelta(minutes=5)
-_COMES = {True: 0.85, False: 0.25}
+_COMES = {True: 0.5, False: 0.12}
 """Chance to ask for the white paper: people the scenario is for, and people abroad."""
 _COMES_WHEN = {"keen": (1.2, 6.0), "mild": (3.5, 1.4), "none": (4.5, 1.3)}
 """Beta distribution over the days: who looks for something comes first."""

@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlmodel import col, func, select
 
 from leadloop.inbox.apply import Application
-from leadloop.inbox.effects import COOLDOWN, end_cooldown
-from leadloop.scoring.reading import DUES
+from leadloop.inbox.effects import end_cooldown
+from leadloop.scoring.reading import COOLDOWN, DUES
 from leadloop.storage.database import announce, lock_lead
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Due

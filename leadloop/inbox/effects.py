@@ -8,16 +8,15 @@ from typing import Any
 from sqlmodel import Session, select
 
 from leadloop.inbox.apply import Application
+from leadloop.inbox.exits import clear_cooldown
 from leadloop.journey import state as effects
 from leadloop.language.plan import digest
 from leadloop.sales import offers, tasks
 from leadloop.scoring import ledger, lifecycle
-from leadloop.scoring.reading import DUES
+from leadloop.scoring.reading import COOLDOWN, DUES
 from leadloop.storage.columns import new_id
 from leadloop.storage.database import announce
 from leadloop.storage.tables import Deal, Due, Enrolment, Event, Message, MessageStatus, RecycledLoss
-
-COOLDOWN = "cooldown"
 
 
 def apply_effect(application: Application, enrolment: Enrolment, effect: effects.Effect) -> None:
@@ -271,11 +270,7 @@ def _end_cooldown(application: Application, enrolment: Enrolment, effect: effect
 
 def end_cooldown(application: Application) -> None:
     """Let lifecycle conditions see the lead again; what turned true meanwhile counts now."""
-    row = application.session.get(Due, f"{COOLDOWN}:{application.lead.id}")
-    if row is not None:
-        application.session.delete(row)
-    application.lead.recycle_until = None
-    application.session.add(application.lead)
+    clear_cooldown(application)
     application.changed()
     application.settle()
 

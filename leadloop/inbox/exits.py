@@ -9,11 +9,12 @@ from sqlmodel import Session, col, select
 
 from leadloop.inbox.waits import disarm
 from leadloop.inbox.wakes import ask_wake
-from leadloop.language.plan import EventMatch, Matcher, Plan, StageMatch, WhenMatch
+from leadloop.language.plan import EventMatch, Matcher, Plan, RecycleStep, StageMatch, WhenMatch
 from leadloop.sales.offers import withdraw_offers
 from leadloop.sales.tasks import withdraw_tasks
 from leadloop.scoring.matching import is_true, matches
-from leadloop.storage.tables import Enrolment, EnrolmentStatus, Event, Message, MessageStatus
+from leadloop.scoring.reading import COOLDOWN
+from leadloop.storage.tables import Due, Enrolment, EnrolmentStatus, Event, Message, MessageStatus
 
 if TYPE_CHECKING:
     from leadloop.inbox.apply import Application
@@ -52,9 +53,21 @@ def end_journey(application: Application, enrolment: Enrolment, outcome: str, re
     withdraw_offers(
         session, application.lead, enrolment.id, outcome, now, accepted=outcome in (ERASED, RESTARTED)
     )
+    plan = application.env.publications.plan(enrolment.plan_digest, session)
+    if isinstance(plan.steps.get(str(enrolment.state.get("step"))), RecycleStep):
+        clear_cooldown(application)  # nothing is left that would end it, or let an inquiry bypass it
     application.changed()
     session.flush()
     ask_wake(session, enrolment.id, application.now)
+
+
+def clear_cooldown(application: Application) -> None:
+    """End the lead's cool-down; conditions see the lead again from its next change on."""
+    row = application.session.get(Due, f"{COOLDOWN}:{application.lead.id}")
+    if row is not None:
+        application.session.delete(row)
+    application.lead.recycle_until = None
+    application.session.add(application.lead)
 
 
 def _drop_unsent(session: Session, enrolment_id: str, outcome: str) -> None:

@@ -31,6 +31,7 @@ from leadloop.journey.state import (
     TimedOut,
 )
 from leadloop.language.plan import Plan, Stream
+from leadloop.sales.deals import own_open_deals
 from leadloop.storage.database import announce, lock_enrolment, lock_lead
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import (
@@ -57,7 +58,14 @@ _FINISHED = {
     MessageStatus.FAILED,
     MessageStatus.UNCERTAIN,
 }
-_HAD = (MessageStatus.SENT, MessageStatus.SENDING, MessageStatus.UNCERTAIN)
+_HAD = (
+    MessageStatus.NEW,
+    MessageStatus.HELD,
+    MessageStatus.SENT,
+    MessageStatus.SENDING,
+    MessageStatus.UNCERTAIN,
+)
+"""Had or about to have: another journey's mail that waits for the send window counts too."""
 
 
 class TurnGapError(Exception):
@@ -257,6 +265,7 @@ def journey_facts(application: Application, enrolment: Enrolment, plan: Plan) ->
             select(Task.task_key, Task.id).where(Task.enrolment_id == enrolment.id)
         ).all():
             references[task_key] = task_id
+    hands_off = any(step.kind == "hand_off" for step in plan.steps.values())
     streams: dict[str, Stream] = {}
     had: frozenset[str] = frozenset()
     if any(step.kind == "stream" for step in plan.steps.values()):
@@ -280,6 +289,7 @@ def journey_facts(application: Application, enrolment: Enrolment, plan: Plan) ->
         queues=workspace.queues,
         streams=streams,
         had_templates=had,
+        open_deals=own_open_deals(session, application.lead) if hands_off else 0,
         dates=date_facts("lead.", application.lead.fields, workspace.lead_fields)
         | date_facts("run.entry.", properties, declared),
         references=references,

@@ -53,6 +53,8 @@ class JourneyFacts:
     """Read live: of the current publication, not of the one the journey began with."""
     had_templates: frozenset[str] = frozenset()
     """Templates the lead was mailed, in any scenario."""
+    open_deals: int = 0
+    """The lead's own open deals."""
     dates: Mapping[str, str] = field(default_factory=dict)
     """Dotted facts that are days or months, as text (`2027-04-05`, `2027-04`), for waits: in
     `values` they are instants, for conditions."""

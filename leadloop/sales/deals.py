@@ -50,6 +50,12 @@ def open_deals(session: Session, lead: Lead) -> int:
     return session.exec(select(func.count()).where(Deal.status == DealStatus.OPEN, whose)).one()
 
 
+def own_open_deals(session: Session, lead: Lead) -> int:
+    """Count the lead's own open deals; a colleague's do not count."""
+    mine = select(func.count()).where(Deal.status == DealStatus.OPEN, Deal.lead_id == lead.id)
+    return session.exec(mine).one()
+
+
 def current_deal_id(session: Session, lead: Lead) -> str:
     """Return the id under which the lead's present deal is won or lost.
 
@@ -116,6 +122,11 @@ def _lose(session: Session, lead: Lead, deal: Deal, event: Event, now: datetime)
     deal.note = event.properties.get("note")
     revisit_on = event.properties.get("revisit_on")
     deal.revisit_on = revisit_date(revisit_on) if isinstance(revisit_on, str) else None
+    session.add(deal)
+    session.flush()
+    if own_open_deals(session, lead):  # sales still works on this person
+        lead.in_sales = True
+        return
     close_offers(session, lead, OfferStatus.LOST, deal.reason or "deal_lost", now)
     lead.last_owner = owner or lead.last_owner
     lead.owner = None

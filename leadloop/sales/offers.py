@@ -178,8 +178,9 @@ def _end(session: Session, lead: Lead, offer: Offer, status: OfferStatus, reason
     offer.status = status
     offer.ended_at = now
     offer.end_reason = reason or None
-    lead.in_sales = False
     session.add(offer)
+    session.flush()
+    lead.in_sales = bool(open_offers(session, lead))
     session.add(lead)
 
 

@@ -13,6 +13,7 @@ from leadloop.storage.database import announce
 from leadloop.storage.tables import Due, LeadScore
 
 DECAY = "decay"
+COOLDOWN = "cooldown"
 DUES = "dues"
 """Topic of the news that `due` rows were written."""
 

@@ -258,6 +258,24 @@ def test_outbox_fences_the_record_by_the_claim(world: World, sink: Sink) -> None
     assert world.message(message_id).claim_token == "another"
 
 
+def test_outbox_leaves_what_was_given_up_when_the_refusal_comes_late(world: World, sink: Sink) -> None:
+    """The journey has moved on: a row that became new again would wait for nobody."""
+    message_id = world.ask()
+    sink.replies = {"DOT": ["452 full"]}
+
+    def give_up(name: str) -> None:
+        if name == "after_claim":
+            with world.env.database.write() as session:
+                message = session.get_one(Message, message_id)
+                message.status = MessageStatus.UNCERTAIN
+                session.add(message)
+
+    slow = Outbox(world.env, world.outbox._renderer, world.sender, world.tokens, URL, give_up)
+    with pytest.raises(RetryLaterError):
+        slow.deliver(message_id, 1)
+    assert world.message(message_id).status == MessageStatus.UNCERTAIN
+
+
 def test_outbox_skips_after_an_unsubscription_that_is_still_pending(world: World, sink: Sink) -> None:
     message_id = world.ask()
     with world.env.database.write() as session:

@@ -133,3 +133,40 @@ def test_loop_silent_sales_is_asked_reminded_and_expired(env: Environment, clock
     templates = [mail.template for mail in mails(env, "notice")]
     assert templates == ["notice:handoff"] + 3 * ["notice:still_working"]
     assert journeys(env, "sales-handoff")[0].outcome == "unaccepted"
+
+
+def _lose(env: Environment, lead_id: str, deal: str) -> None:
+    report(env, "deal_lost", lead_id=lead_id, properties={"deal": deal, "reason": "timing"}, source="sales")
+    settle(env)
+
+
+def test_loop_cooldown_does_not_outlive_its_journey(env: Environment) -> None:
+    lead_id = _enter(env)
+    _heat(env, lead_id)
+    _lose(env, lead_id, "d1")
+    report(env, "unsubscribed", lead_id=lead_id, properties={"topic": "nurture"}, source="tracking")
+    settle(env)
+    assert journeys(env, "lost-deal-recycle")[0].outcome == "unsubscribed"
+    with env.database.read() as session:
+        assert session.get_one(Lead, lead_id).recycle_until is None
+    _heat(env, lead_id)  # an inquiry is heard again at once
+    with env.database.read() as session:
+        assert session.get_one(Lead, lead_id).stage == "mql"
+
+
+def test_loop_losing_one_of_two_deals_keeps_the_hand_off(env: Environment) -> None:
+    lead_id = _enter(env)
+    _heat(env, lead_id)
+    report(env, "handoff_accepted", lead_id=lead_id, properties={"offer": _offer(env).id}, source="sales")
+    for deal in ("d1", "d2"):
+        report(env, "deal_opened", lead_id=lead_id, properties={"deal": deal}, source="sales")
+    settle(env)
+    _lose(env, lead_id, "d1")
+    assert journeys(env, "sales-handoff")[0].status == EnrolmentStatus.RUNNING
+    assert _offer(env).status == OfferStatus.ACCEPTED
+    with env.database.read() as session:
+        assert session.get_one(Lead, lead_id).in_sales
+    _lose(env, lead_id, "d2")
+    assert journeys(env, "sales-handoff")[0].outcome == "lost"
+    with env.database.read() as session:
+        assert not session.get_one(Lead, lead_id).in_sales

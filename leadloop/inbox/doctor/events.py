@@ -38,4 +38,11 @@ def events_in_order(view: View) -> Found:
     return count, problems
 
 
-CHECKS = (events_in_order,)
+def events_applied(view: View) -> Found:
+    """No accepted event was given up while it was applied."""
+    rows = view.session.exec(select(Event.id, Event.parked).where(col(Event.parked).is_not(None))).all()
+    count = view.session.exec(select(func.count()).where(col(Event.applied_at).is_not(None))).one()
+    return count, [f"event {event}: could not be applied ({why})" for event, why in rows]
+
+
+CHECKS = (events_in_order, events_applied)

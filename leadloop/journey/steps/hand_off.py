@@ -57,6 +57,9 @@ class HandOffHandler:
         if cause.branch in (_ACCEPTED, _WORKING):
             walk.set_phase("working", asks=0, since=cause.seq)
             return self._wait(step, walk, "working")
+        if cause.branch == _LOST and walk.facts.open_deals:  # one of several; sales works on
+            walk.set_phase("working", since=cause.seq)
+            return self._wait(step, walk, "working")
         return {_REJECTED: step.on_rejected, _WON: step.on_won, _LOST: step.on_lost}[cause.branch]
 
     def _offer_due(self, step: HandOffStep, walk: Walk) -> Again | Stop:
