@@ -47,12 +47,19 @@ def unsubscribe_router(env: Environment, tokens: Tokens, pages: Pages) -> APIRou
         message = message_of(token)
         if message is None:
             return pages.not_found(request, "This link is not valid.")
-        topic = ALL_TOPICS if everything else message.topic or ALL_TOPICS
+        topic = ALL_TOPICS if everything or _is_answer(env, message) else message.topic or ALL_TOPICS
         refuse_topic(env, message, topic)
         done = "all" if topic == ALL_TOPICS else "topic"
         return pages.render(request, "unsubscribe.html", topic=_title(env, message.topic), done=done)
 
     return router
+
+
+def _is_answer(env: Environment, message: Message) -> bool:
+    """Return whether the mail answered a request. Saying no to that one means no to what follows."""
+    topics = env.publications.current().publication.workspace.topics
+    topic = topics.get(message.topic or "")
+    return topic is not None and "request" in topic.basis
 
 
 def refuse_topic(env: Environment, message: Message, topic: str) -> bool:

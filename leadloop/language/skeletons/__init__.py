@@ -40,6 +40,7 @@ def workspace_files(name: str) -> dict[str, str]:
         "TOPIC": "nurture",
         "EVENT": "form_submitted",
         "ENTRY": "{event: form_submitted, form: contact}",
+        "ANSWER": ", topic: service",
     }
     return {path: _text(source, words) for path, source in texts.items()}
 
@@ -60,7 +61,11 @@ def scenario_files(folder: Path, name: str) -> dict[str, str]:
         forms = [f", form: {form}" for form in workspace.forms] or [""]
         with_form = "form" in workspace.events["form_submitted"]
         entry = f"{{event: form_submitted{forms[0] if with_form else ''}}}"
-    words = {"NAME": name, "WORKSPACE": workspace.name, "TOPIC": topic, "ENTRY": entry}
+    answers = [one for one, spec in workspace.topics.items() if "request" in spec.basis]
+    answer = f", topic: {answers[0]}" if answers and "form_submitted" in entry else ""
+    words = {
+        "NAME": name, "WORKSPACE": workspace.name, "TOPIC": topic, "ENTRY": entry, "ANSWER": answer,
+    }  # fmt: skip
     language = "ja" if workspace.locale.startswith("ja") else "en"
     return {
         f"scenarios/{name}.yaml": _text("scenario.yaml", words),
