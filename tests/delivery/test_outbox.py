@@ -518,7 +518,6 @@ def test_outbox_sends_notices_to_sales_without_tracking(world: World, sink: Sink
         reference=offer.id,
     )
     world.change(_no_consent)
-    world.change(_ended)
     assert world.deliver(message_id) == "sent"
     mail = parse_mail("x", sink.mails[0])
     assert mail.to == "sato@acme.example"
@@ -528,6 +527,16 @@ def test_outbox_sends_notices_to_sales_without_tracking(world: World, sink: Sink
     assert "2026-11-16 14:00" in mail.text
     with world.env.database.read() as session:
         assert session.exec(select(Event).where(Event.type == "email_sent")).all() == []
+
+
+def test_outbox_skips_a_notice_of_a_journey_that_ended(world: World, sink: Sink) -> None:
+    """Its offer was withdrawn: nobody should be asked to answer it."""
+    message_id = world.ask(
+        kind="notice", template="notice:exit", topic=None, to_address="sato@acme.example", reference="won"
+    )
+    world.change(_ended)
+    assert world.deliver(message_id) == "skipped"
+    assert sink.accepted == 0
 
 
 def _deliver_and_die(url: str, port: int, message_id: str, fail_at: str) -> None:
