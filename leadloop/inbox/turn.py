@@ -99,7 +99,10 @@ def take_turn(env: Environment, request: TurnRequest) -> TurnReply:
             if cause is None:
                 return _reply(env, enrolment, "not_yet", real_now)
             _Turn(application, enrolment).take(cause, request.generation)
-        return _reply(env, enrolment, "committed", real_now)
+            return _reply(env, enrolment, "committed", real_now)
+        # Taken before, by an attempt that died: the wake for what came since may be used up already.
+        ready = _cause(session, enrolment, now) is not None
+        return _reply(env, enrolment, "committed", real_now, ready)
 
 
 def _cause(session: Session, enrolment: Enrolment, now: datetime) -> Cause | _Closed | None:
@@ -143,13 +146,18 @@ def branch_taken(session: Session, enrolment_id: str) -> BranchTaken | None:
     return BranchTaken(row.branch, row.satisfied_seq or 0, event.type, event.id, event.properties)
 
 
-def _reply(env: Environment, enrolment: Enrolment, status: Any, real_now: datetime) -> TurnReply:
+def _reply(
+    env: Environment, enrolment: Enrolment, status: Any, real_now: datetime, ready: bool = False
+) -> TurnReply:
+    """Return the head as the workflow needs it; `ready` means that the next turn may be taken now."""
     following = Next.model_validate(enrolment.next) if enrolment.next else Next(kind="wait")
     seconds: float | None = None
     if following.kind == "wait" and following.due_at is not None:
         seconds = max(0.0, env.clock.real_seconds(following.due_at - real_now))
         if env.clock.warped:
             seconds += _WAKE_SLACK
+    if following.kind == "wait" and ready:
+        seconds = 0.0
     if enrolment.status not in (EnrolmentStatus.RUNNING, EnrolmentStatus.ENDED):
         following, seconds = Next(kind="wait"), None  # only a wake helps; sending again would spin
     return TurnReply(status=status, turn_no=enrolment.turn_no, next=following, wait_seconds=seconds)

@@ -338,3 +338,24 @@ def test_turn_taken_by_two_processes_is_committed_once(env: Environment) -> None
         process.join(60)
     assert found == {("committed", 1, mails(env)[0].id)}
     assert len(mails(env)) == 1
+
+
+def test_turn_asked_again_says_that_the_next_may_be_taken(env: Environment) -> None:
+    """A worker died after its commit, and the wake for what came since was heard before this question."""
+    result = report(
+        env,
+        "form_submitted",
+        email="wake@kaisha.example",
+        properties={"form": "whitepaper"},
+        identity={"consent": True},
+        source="form",
+        trust="verified",
+    )
+    settle(env)
+    (journey,) = journeys(env)
+    waiting = turn(env, journey.id, journey.turn_no).wait_seconds
+    assert waiting is not None
+    assert waiting > 0
+    report(env, "email_clicked", lead_id=result.lead_id, message_id=mails(env)[0].id, source="tracking")
+    apply_once(env)
+    assert turn(env, journey.id, journey.turn_no).wait_seconds == 0

@@ -92,9 +92,9 @@ def test_worker_killed_at_random_sends_nothing_twice(engine: Engine) -> None:
         if _all_wait(engine, JOURNEYS):
             _click_all(engine)
     engine.start_worker()
-    wait_until(lambda: _all_wait(engine, JOURNEYS), 40, "all wait: " + engine.log())
+    wait_until(lambda: _all_wait(engine, JOURNEYS), 110, "all wait: " + engine.log())
     _click_all(engine)
-    wait_until(lambda: _all_done(engine), 40, "all ended: " + engine.log())
+    wait_until(lambda: _all_done(engine), 110, "all ended: " + engine.log())
     messages = _messages(engine)
     uncertain = [row.id for row in messages if row.status == MessageStatus.UNCERTAIN]
     received = engine.sink.received
