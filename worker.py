@@ -126,16 +126,18 @@ async def running_engine(
 async def run(settings: Settings) -> None:
     """Run until SIGINT or SIGTERM; a send in progress may finish."""
     env = make_environment(settings)
-    check_schema(env.database)
-    env.publications.current()
-    stopped = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, stopped.set)
-    with Renderer() as renderer:
-        async with running_engine(env, await connect(), make_outbox(env, settings, renderer)):
-            print("leadloop worker is running; stop it with Ctrl-C", flush=True)
-            await stopped.wait()
-    env.database.close()
+    try:
+        check_schema(env.database)
+        env.publications.current()
+        stopped = asyncio.Event()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(name, stopped.set)
+        with Renderer() as renderer:
+            async with running_engine(env, await connect(), make_outbox(env, settings, renderer)):
+                print("leadloop worker is running; stop it with Ctrl-C", flush=True)
+                await stopped.wait()
+    finally:
+        env.database.close()
 
 
 def main() -> int:

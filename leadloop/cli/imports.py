@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from leadloop.cli.environments import open_environment
+
 if TYPE_CHECKING:
     from leadloop.leads.importing import ImportReport
-    from leadloop.storage.environment import Environment
 
 _PROBLEMS_SHOWN = 20
 
@@ -32,45 +33,20 @@ def import_file(
     from leadloop.leads.importing import import_leads
 
     show_progress = sys.stderr.isatty() and not as_json
-    env = _open_environment()
-    try:
-        report = import_leads(
-            env, file, dry_run=dry_run, progress=_show_progress if show_progress else _quiet
-        )
-    except CsvFileError as error:
-        typer.echo(f"{file}: {error}", err=True)
-        raise typer.Exit(1) from None
-    finally:
-        env.database.close()
+    with open_environment() as env:
+        try:
+            report = import_leads(
+                env, file, dry_run=dry_run, progress=_show_progress if show_progress else _quiet
+            )
+        except CsvFileError as error:
+            typer.echo(f"{file}: {error}", err=True)
+            raise typer.Exit(1) from None
     if as_json:
         _print_json(report)
     else:
         _print_text(file, report)
     if report.refused or not report.complete:
         raise typer.Exit(1)
-
-
-def _open_environment() -> Environment:
-    """Return the environment that the settings name; exit with a hint where nothing is published."""
-    from sqlalchemy.exc import OperationalError, ProgrammingError
-
-    from leadloop.clock import RealClock
-    from leadloop.keys import Keys
-    from leadloop.settings import Settings
-    from leadloop.storage.database import Database
-    from leadloop.storage.environment import Environment
-    from leadloop.storage.publications import NotPublishedError, PublicationStore
-
-    settings = Settings()
-    database = Database(settings.database_address())
-    env = Environment(database, RealClock(), Keys(settings.secret_bytes()), PublicationStore(database))
-    try:
-        env.publications.current()
-    except (NotPublishedError, OperationalError, ProgrammingError):
-        database.close()
-        typer.echo("nothing is published in this database yet; start with `leadloop up`", err=True)
-        raise typer.Exit(1) from None
-    return env
 
 
 def _quiet(report: ImportReport) -> None:

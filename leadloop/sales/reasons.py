@@ -23,7 +23,6 @@ def top_reasons(
     """
     ledger = LeadLedger(session, lead_id)
     found: list[dict[str, Any]] = []
-    ledger = LeadLedger(session, lead_id)
     for model, spec in models.items():
         by_rule: dict[str, list[ScoreEntry]] = {}
         for entry in ledger.entries(model):
