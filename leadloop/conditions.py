@@ -12,14 +12,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 from cel_expr_python import cel
 
-from leadloop.language.plan import Expression, FactType
+from leadloop.language.plan import Did, Expression, FactType
 
 FactValue = int | bool | str | list[str] | datetime
 Facts = Mapping[str, FactValue]
+
+SURROUNDINGS = "surroundings"
+
+
+class Surroundings(Protocol):
+    """What a condition may ask beyond facts: the past, the lead's calendar day, opening hours.
+
+    It travels among the facts under `SURROUNDINGS`, so that a mapping of facts is all that a caller
+    hands on. Only conditions that ask for it need it.
+    """
+
+    zone: ZoneInfo
+
+    def did(self, question: Did) -> bool:
+        """Return whether the lead did it, counted as the question says."""
+
+    def is_open(self, calendar: str) -> bool:
+        """Return whether a calendar is open now."""
+
 
 _TYPES: dict[FactType, Any] = {
     "int": cel.Type.INT,

@@ -15,6 +15,7 @@ JOURNEY_WORKFLOW = "JourneyWorkflow"
 WAKE_SIGNAL = "wake"
 TAKE_TURN = "take_turn"
 SEND_MESSAGE = "send_message"
+MAKE_CALL = "make_call"
 
 TURN_GAP = "TurnGap"
 """Error type, not retried: the workflow asked for a turn beyond head + 1."""
@@ -36,8 +37,10 @@ class JourneyInput(Wire):
 class Next(Wire):
     """What a journey does after a turn. Stands on the enrolment; the workflow carries it out."""
 
-    kind: Literal["send", "wait", "end"]
+    kind: Literal["send", "call", "wait", "end"]
     message_id: str | None = None
+    call_id: str | None = None
+    """Of the outside call to make, for `call`."""
     task_queue: str | None = None
     """Where the activity runs, with the limits below, in seconds."""
     timeout_seconds: float = 900
@@ -80,6 +83,16 @@ class SendReply(Wire):
     """A `MessageStatus`, or `superseded`."""
 
 
+class CallRequest(Wire):
+    call_id: str
+    generation: int
+
+
+class CallReply(Wire):
+    status: str
+    """A `CallStatus`, or `superseded`."""
+
+
 class JourneyResult(Wire):
     outcome: str
     turn_no: int
@@ -98,3 +111,8 @@ def journeys_queue(workspace: str) -> str:
 def email_queue(workspace: str, provider: str) -> str:
     """Return the task queue of one email provider's sender."""
     return f"leadloop-{workspace}-email-{provider}"
+
+
+def integrations_queue(workspace: str) -> str:
+    """Return the task queue of outside calls: webhooks, chat."""
+    return f"leadloop-{workspace}-integrations"

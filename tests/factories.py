@@ -348,6 +348,7 @@ def make_enrolment(
                 "plan_digest": plan_digest,
                 "publication_id": publication_id,
                 "lead_id": lead.id,
+                "subject_key": lead.id,
                 "company_id": lead.company_id,
                 "entered_at": NOW,
                 "moved_at": NOW,

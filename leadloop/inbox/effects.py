@@ -9,7 +9,7 @@ from sqlmodel import Session, select
 
 from leadloop.inbox.apply import Application
 from leadloop.inbox.exits import clear_cooldown
-from leadloop.journey import state as effects
+from leadloop.journey import effects
 from leadloop.language.plan import digest
 from leadloop.sales import offers, tasks
 from leadloop.scoring import ledger, lifecycle

@@ -50,6 +50,7 @@ def _enter(application: Application, plan: Plan, entry: Entry, event: Event) -> 
         plan_digest=digest,
         publication_id=application.stored.id,
         lead_id=lead.id,
+        subject_key=lead.id,
         company_id=lead.company_id,
         cause_event_id=event.id,
         entry_step=entry.start,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from leadloop.journey.effects import TellExit
 from leadloop.journey.state import (
     Again,
     Cause,
@@ -17,7 +18,6 @@ from leadloop.journey.state import (
     JourneyState,
     Started,
     Stop,
-    TellExit,
 )
 from leadloop.journey.steps import HANDLERS
 from leadloop.journey.walk import HoldError, Walk

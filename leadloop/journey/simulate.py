@@ -15,7 +15,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from leadloop.conditions import FactValue
-from leadloop.journey import state as effects
+from leadloop.journey import effects
 from leadloop.journey.decide import decide
 from leadloop.journey.matching import is_true, matches
 from leadloop.journey.simulated_habits import Habits, entry_event

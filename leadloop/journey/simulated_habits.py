@@ -8,8 +8,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from leadloop.journey.calendar import add_span, at_time
+from leadloop.journey.effects import MakeOffer, MakeTask
 from leadloop.journey.simulated_lead import SimulatedLead
-from leadloop.journey.state import MakeOffer, MakeTask
 from leadloop.language.plan import EventMatch, Plan, Publication, RecycleStep, Span, StageMatch
 
 _VISIT_DAYS = 12

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from leadloop.journey.calendar import add_span, next_open
-from leadloop.journey.state import AskMessage
+from leadloop.journey.effects import AskMessage
 from leadloop.language.plan import Publication, Span, Workspace
 
 _IN_SALES = timedelta(days=1)

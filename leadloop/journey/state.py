@@ -10,7 +10,8 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from leadloop.conditions import FactValue
-from leadloop.language.plan import Calendar, Matcher, Plan, PlanModel, Queue, Stream, Target
+from leadloop.journey.effects import Effect
+from leadloop.language.plan import Armed, Calendar, Plan, PlanModel, Queue, Stream, Target
 
 
 class JourneyState(PlanModel):
@@ -33,6 +34,12 @@ class JourneyState(PlanModel):
     """Step id -> `lead_seq` when its first message was asked for."""
     send_status: dict[str, str] = {}
     """Step id -> status of its newest message."""
+    results: dict[str, dict[str, Any]] = {}
+    """Step id -> what came of its last visit, as plain data: the facts `run.<step>.<name>`."""
+    rounds: dict[str, int] = {}
+    """`repeat` step -> the round it is in, from 1."""
+    arrivals: dict[str, int] = {}
+    """Step id -> `lead_seq` at its last arrival, for `since: STEP`."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,12 @@ class JourneyFacts:
     `values` they are instants, for conditions."""
     references: Mapping[str, str] = field(default_factory=dict)
     """Offer and task keys of this journey -> ids of their rows."""
+    subject_key: str = ""
+    """Whom the journey is unique for: the lead's id, or `company:<id>`."""
+    record_key: str = ""
+    """Key of the record the journey runs for, for `per: <record>`."""
+    winners: Mapping[str, str] = field(default_factory=dict)
+    """Experiment step -> the arm that won; absent while undecided."""
 
     def wait_fact(self, name: str) -> object | None:
         """Return what a wait counts from: a day, a month or an instant; None where it is unknown."""
@@ -101,136 +114,19 @@ class MessageFinished:
 
 
 @dataclass(frozen=True)
+class CallFinished:
+    """The outside call that the journey asked for is done, has failed for good, or is uncertain."""
+
+    status: str
+    code: int | None = None
+
+
+@dataclass(frozen=True)
 class Continued:
     """The same turn goes on after its effects changed the lead."""
 
 
-Cause = Started | BranchTaken | TimedOut | MessageFinished | Continued
-
-
-# --- effects: what a turn writes besides the position --------------------------------------------
-
-
-@dataclass(frozen=True)
-class AskMessage:
-    """Put a mail to the lead in the outbox, or open a held one again."""
-
-    send_key: str
-    step_id: str
-    visit: int
-    template: str
-    topic: str
-    subject: str | None = None
-
-
-@dataclass(frozen=True)
-class DropMessage:
-    """Skip a held message for good."""
-
-    send_key: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class AddScore:
-    step_id: str
-    visit: int
-    model: str
-    points: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class MoveStage:
-    step_id: str
-    stage: str
-
-
-@dataclass(frozen=True)
-class MakeOffer:
-    """Offer the lead to a queue; the assignee gets the notice."""
-
-    offer_key: str
-    notice_key: str
-    step_id: str
-    visit: int
-    queue: str
-    accept_by: datetime | None
-
-
-@dataclass(frozen=True)
-class EscalateOffer:
-    offer_key: str
-    notice_key: str
-    to: str
-    accept_by: datetime | None
-
-
-@dataclass(frozen=True)
-class AskStillWorking:
-    offer_key: str
-    notice_key: str
-
-
-@dataclass(frozen=True)
-class SetWorkBy:
-    offer_key: str
-    work_by: datetime | None
-
-
-@dataclass(frozen=True)
-class ExpireOffer:
-    offer_key: str
-
-
-@dataclass(frozen=True)
-class BeginCycle:
-    """Take a lost lead back: cool-down, scores, one more cycle."""
-
-    step_id: str
-    until: datetime
-    resets: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class EndCooldown:
-    step_id: str
-
-
-@dataclass(frozen=True)
-class MakeTask:
-    task_key: str
-    notice_key: str
-    step_id: str
-    visit: int
-    type: str
-    title: str
-    to: str
-    otherwise: str | None
-    outcomes: tuple[str, ...]
-    due_at: datetime
-
-
-@dataclass(frozen=True)
-class MarkOverdue:
-    task_key: str
-
-
-@dataclass(frozen=True)
-class TellExit:
-    """Tell a person that this journey ended in this way."""
-
-    notice_key: str
-    step_id: str
-    visit: int
-    to: str
-    outcome: str
-
-
-Effect = (
-    AskMessage | DropMessage | AddScore | MoveStage | MakeOffer | EscalateOffer | AskStillWorking
-    | SetWorkBy | ExpireOffer | BeginCycle | EndCooldown | MakeTask | MarkOverdue | TellExit
-)  # fmt: skip
+Cause = Started | BranchTaken | TimedOut | MessageFinished | CallFinished | Continued
 
 
 # --- decisions ------------------------------------------------------------------------------------
@@ -240,7 +136,7 @@ Effect = (
 class Arm:
     """One branch to wait for. Events with a greater `lead_seq` than `since_seq` count."""
 
-    match: Matcher
+    match: Armed
     since_seq: int
     send_keys: tuple[str, ...] = ()
     """Messages that `of` stands for."""
@@ -250,9 +146,11 @@ class Arm:
 class Stop:
     """Where the walk stops: `again` goes on in the same turn once the effects are applied."""
 
-    kind: Literal["again", "send", "wait", "end", "held"]
+    kind: Literal["again", "send", "call", "wait", "end", "held"]
     send_key: str | None = None
     """Of the message to hand over, for `send`."""
+    call_key: str | None = None
+    """Of the outside call to make, for `call`."""
     due_at: datetime | None = None
     arms: tuple[Arm, ...] = ()
     outcome: str | None = None

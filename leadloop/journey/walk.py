@@ -8,7 +8,8 @@ from typing import Any
 
 from leadloop.conditions import EvaluationError, FactValue, evaluate
 from leadloop.journey import calendar
-from leadloop.journey.state import Arm, Effect, JourneyFacts, JourneyState, Stop, effect_key
+from leadloop.journey.effects import Effect
+from leadloop.journey.state import Arm, JourneyFacts, JourneyState, Stop, effect_key
 from leadloop.language.plan import (
     Calendar,
     EventMatch,

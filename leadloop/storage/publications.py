@@ -18,6 +18,7 @@ from leadloop.language.plan import (
     PlanModel,
     Publication,
     Scoring,
+    Segment,
     Stream,
     Workspace,
     canonical,
@@ -28,6 +29,7 @@ from leadloop.storage.tables import Blob, PublicationRow
 
 _Shape = TypeVar("_Shape", bound=PlanModel)
 _STREAMS = TypeAdapter(dict[str, Stream])
+_SEGMENTS = TypeAdapter(dict[str, Segment])
 
 
 class NotPublishedError(StorageError):
@@ -139,6 +141,10 @@ def _texts(publication: Publication) -> dict[str, str]:
         "lifecycle": _json(publication.lifecycle),
         "streams": canonical(streams),
     }
+    if publication.segments:
+        texts["segments"] = canonical(
+            {name: segment.model_dump(mode="json") for name, segment in publication.segments.items()}
+        )
     texts.update({f"plan:{name}": _json(plan) for name, plan in publication.plans.items()})
     texts.update({f"template:{name}": text for name, text in publication.templates.items()})
     texts.update({f"source:{name}": text for name, text in publication.sources.items()})
@@ -168,6 +174,7 @@ def _load(session: Session, parts: Mapping[str, str]) -> Publication:
         scoring=shape("scoring", Scoring),
         lifecycle=shape("lifecycle", Lifecycle),
         streams=_STREAMS.validate_json(by_digest[parts["streams"]]),
+        segments=_SEGMENTS.validate_json(by_digest[parts["segments"]]) if "segments" in parts else {},
         plans={name: Plan.model_validate_json(text) for name, text in texts("plan:").items()},
         templates=texts("template:"),
         sources=texts("source:"),

@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from leadloop.journey.state import (
-    Again,
-    AskStillWorking,
-    BranchTaken,
-    Cause,
-    EscalateOffer,
-    ExpireOffer,
-    MakeOffer,
-    MessageFinished,
-    SetWorkBy,
-    Stop,
-    TimedOut,
-)
+from leadloop.journey.effects import AskStillWorking, EscalateOffer, ExpireOffer, MakeOffer, SetWorkBy
+from leadloop.journey.state import Again, BranchTaken, Cause, MessageFinished, Stop, TimedOut
 from leadloop.journey.walk import HoldError, Walk, event_about, wait_for
 from leadloop.language.plan import Calendar, EventMatch, HandOffStep, Span, Target
 

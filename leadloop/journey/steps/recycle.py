@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from leadloop.journey import calendar
-from leadloop.journey.state import Again, BeginCycle, BranchTaken, Cause, EndCooldown, Stop, TimedOut
+from leadloop.journey.effects import BeginCycle, EndCooldown
+from leadloop.journey.state import Again, BranchTaken, Cause, Stop, TimedOut
 from leadloop.journey.walk import HoldError, Walk, wait_for
 from leadloop.language.plan import RecycleStep, Target, Until, WaitSpec
 

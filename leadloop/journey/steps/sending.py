@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from leadloop.journey.calendar import add_span
-from leadloop.journey.state import AskMessage, Cause, DropMessage, MessageFinished, Stop, TimedOut
+from leadloop.journey.effects import AskMessage, DropMessage
+from leadloop.journey.state import Cause, MessageFinished, Stop, TimedOut
 from leadloop.journey.walk import HoldError, Walk
 from leadloop.language.plan import Span
 

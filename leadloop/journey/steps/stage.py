@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from leadloop.journey.state import Again, MoveStage
+from leadloop.journey.effects import MoveStage
+from leadloop.journey.state import Again
 from leadloop.journey.steps.instant import InstantHandler
 from leadloop.journey.walk import Walk
 from leadloop.language.plan import StageStep

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from leadloop.journey.state import (
-    BranchTaken,
-    Cause,
-    MakeTask,
-    MarkOverdue,
-    MessageFinished,
-    Stop,
-    TimedOut,
-)
+from leadloop.journey.effects import MakeTask, MarkOverdue
+from leadloop.journey.state import BranchTaken, Cause, MessageFinished, Stop, TimedOut
 from leadloop.journey.walk import HoldError, Walk, event_about, wait_for
 from leadloop.language.plan import Calendar, Target, TaskStep
 

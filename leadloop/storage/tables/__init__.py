@@ -1,11 +1,14 @@
 """The tables of leadloop. Personal values live only in lead, company, identity, event properties
 and message bodies; everything else holds ids, codes and numbers."""
 
+from leadloop.storage.tables.calls import Call, CallStatus
 from leadloop.storage.tables.events import Due, Event, EventKey
+from leadloop.storage.tables.experiments import ExperimentDraw, ExperimentWinner
 from leadloop.storage.tables.journeys import ArmedWait, Enrolment, EnrolmentStatus, Turn, Wake
-from leadloop.storage.tables.leads import Company, Consent, Identity, Lead, Suppression
+from leadloop.storage.tables.leads import Company, Consent, Identity, Lead, Suppression, TopicSuppression
 from leadloop.storage.tables.messages import Link, Message, MessageStatus
 from leadloop.storage.tables.publications import Blob, PublicationRow, Setting
+from leadloop.storage.tables.records import Record
 from leadloop.storage.tables.sales import (
     Deal,
     DealStatus,
@@ -18,8 +21,9 @@ from leadloop.storage.tables.sales import (
 from leadloop.storage.tables.scores import LeadScore, ScoreEntry
 
 __all__ = [
-    "ArmedWait", "Blob", "Company", "Consent", "Deal", "DealStatus", "Due", "Enrolment",
-    "EnrolmentStatus", "Event", "EventKey", "Identity", "Lead", "LeadScore", "Link", "Message",
-    "MessageStatus", "Offer", "OfferStatus", "PublicationRow", "RecycledLoss", "ScoreEntry", "Setting",
-    "Suppression", "Task", "TaskStatus", "Turn", "Wake",
+    "ArmedWait", "Blob", "Call", "CallStatus", "Company", "Consent", "Deal", "DealStatus", "Due",
+    "Enrolment", "EnrolmentStatus", "Event", "EventKey", "ExperimentDraw", "ExperimentWinner",
+    "Identity", "Lead", "LeadScore", "Link", "Message", "MessageStatus", "Offer", "OfferStatus",
+    "PublicationRow", "Record", "RecycledLoss", "ScoreEntry", "Setting", "Suppression", "Task",
+    "TaskStatus", "TopicSuppression", "Turn", "Wake",
 ]  # fmt: skip

@@ -63,12 +63,16 @@ class EventKey(SQLModel, table=True):
 
 
 class Due(SQLModel, table=True):
-    """Something that time alone will cause: a band crossing by decay, the end of a cool-down."""
+    """Something that time alone will cause: a band crossing by decay, the end of a cool-down, an entry."""
 
     __tablename__ = "due"
 
     key: str = Field(primary_key=True)
-    """`decay:<lead>:<model>` or `cooldown:<lead>`; rewritten in place."""
+    """`decay:<lead>:<model>`, `cooldown:<lead>`, `segments:<lead>`,
+    `entry:<scenario>:<entry>:<lead>:<record>`;
+    rewritten in place."""
     lead_id: str = Field(foreign_key="lead.id")
     kind: str
     due_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    detail: dict[str, Any] = Field(default_factory=dict, sa_type=JSON_TYPE)
+    """What the kind needs to know: for an entry the scenario, its number, the record, the day."""

@@ -33,7 +33,7 @@ class Enrolment(SQLModel, table=True):
         Index(
             "uq_enrolment_open",
             "scenario",
-            "lead_id",
+            "subject_key",
             "record_key",
             unique=True,
             sqlite_where=_OPEN,
@@ -55,8 +55,10 @@ class Enrolment(SQLModel, table=True):
     publication_id: str
     lead_id: str = Field(foreign_key="lead.id")
     company_id: str | None = None
+    subject_key: str = ""
+    """Whom an open journey is unique for: the lead's id, or `company:<id>`."""
     record_key: str = ""
-    """Key of the record a journey runs for; empty for `per: lead`."""
+    """Key of the record a journey runs for; empty for `per: lead` and `per: company`."""
     cause_event_id: str | None = None
     entry_step: str | None = None
     generation: int = 1
@@ -82,6 +84,12 @@ class Enrolment(SQLModel, table=True):
     swept_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """When the sweeper last restarted it, so that it waits before it does so again."""
     cycle: int = 0
+    move_to: str | None = None
+    """Digest of the plan this journey moves to in its next turn, or `finish`: end after this step."""
+    locked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """Since when its clock stands still, for `pause_clock: freeze | restart`."""
+    clock_shift_seconds: int = 0
+    """How much later than the head's `due_at` its wait ends, after its clock stood still."""
 
 
 class Turn(SQLModel, table=True):

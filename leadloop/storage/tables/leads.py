@@ -64,6 +64,8 @@ class Lead(SQLModel, table=True):
     """`lead_seq` of the newest applied event."""
     transition_truth: dict[str, bool] = Field(default_factory=dict, sa_type=JSON_TYPE)
     """Lifecycle transition id -> its condition's last truth, so that it fires on the change only."""
+    segments: list[str] = Field(default_factory=list, sa_type=JSON_TYPE)
+    """Segments the lead is a member of, kept in line with their conditions."""
     merged_into: str | None = Field(default=None, foreign_key="lead.id")
     created_at: datetime = Field(sa_type=UtcDateTime)
     last_active_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -112,3 +114,26 @@ class Suppression(SQLModel, table=True):
     reason: str
     at: datetime = Field(sa_type=UtcDateTime)
     event_id: str | None = None
+
+
+class TopicSuppression(SQLModel, table=True):
+    """Topics that we stopped mailing to a lead for a reason of ours; an event may lift it."""
+
+    __tablename__ = "topic_suppression"
+    __table_args__ = (
+        UniqueConstraint("suppression_key", "topic"),
+        Index("ix_topic_suppression_lead", "lead_id", "topic"),
+    )
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    suppression_key: str
+    """`<enrolment>:<step>:<visit>`: one visit of a step suppresses once."""
+    lead_id: str = Field(foreign_key="lead.id")
+    topic: str
+    reason: str
+    lift_on: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON_TYPE)
+    """Compiled `EventMatch`es; the first that comes lifts it."""
+    at: datetime = Field(sa_type=UtcDateTime)
+    lifted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    lifted_by: str | None = None
+    """Event id."""

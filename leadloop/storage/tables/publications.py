@@ -31,6 +31,10 @@ class PublicationRow(SQLModel, table=True):
     """Part name (`plan:whitepaper-nurture`) -> digest of its blob."""
     published_at: datetime = Field(sa_type=UtcDateTime, index=True)
     published_by: str
+    approved_by: str | None = None
+    """Who else agreed, where more mails than `limits.confirm_over` were expected."""
+    expected_mails: int | None = None
+    """Estimate of the mails in the first 24 hours."""
 
 
 class Setting(SQLModel, table=True):

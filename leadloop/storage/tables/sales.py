@@ -33,6 +33,8 @@ class Offer(SQLModel, table=True):
     visit: int
     lead_id: str = Field(foreign_key="lead.id", index=True)
     company_id: str | None = None
+    what: str = "lead"
+    """`lead`, or `company`: the whole company is handed over."""
     queue: str
     assignee: str
     status: OfferStatus = Field(default=OfferStatus.OFFERED, index=True, sa_type=enum_type(OfferStatus))
@@ -69,6 +71,11 @@ class Task(SQLModel, table=True):
     title: str = ""
     assignee: str
     outcomes: list[str] = Field(default_factory=list, sa_type=JSON_TYPE)
+    asks: list[str] = Field(default_factory=list, sa_type=JSON_TYPE)
+    """Lead fields to ask for when it is done."""
+    asks_date: bool = False
+    date: str | None = None
+    """The day that was asked for, ISO 8601."""
     status: TaskStatus = Field(default=TaskStatus.OPEN, index=True, sa_type=enum_type(TaskStatus))
     outcome: str | None = None
     created_at: datetime = Field(sa_type=UtcDateTime)
