@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lint-style lint-types lint-layers lint-dependencies format bench faults docs lock
+.PHONY: help setup demo test lint lint-style lint-types lint-layers lint-dependencies format bench faults docs gallery lock
 
 help:            ## list the targets
 	@sed -n 's/^\([a-z]*\): .*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -47,8 +47,12 @@ bench: $(INSTALLED)  ## measure how long `leadloop check` takes to start
 faults: $(INSTALLED) ## run the tests that kill, cut and corrupt (minutes)
 	$(BIN)/python scripts/run_faults.py $(ARGS)
 
-docs: $(INSTALLED)   ## check the links of the documentation
+docs: $(INSTALLED)   ## check the links of the documentation, and that the gallery is up to date
 	$(BIN)/python scripts/check_docs.py
+	$(BIN)/python scripts/make_gallery.py --check
+
+gallery: $(INSTALLED) ## draw the shipped scenarios anew into docs/gallery
+	$(BIN)/python scripts/make_gallery.py
 
 lock: $(INSTALLED)   ## pin the newest versions that pyproject.toml allows (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

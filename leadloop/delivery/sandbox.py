@@ -83,6 +83,9 @@ def plain(value: Any, *, name: str = "value", depth: int = 0) -> Any:
     raise NotPlainDataError(f"a {type(value).__name__} is not plain data")
 
 
+_WEEKDAYS_JA = "月火水木金土日"
+
+
 class TemplateEnvironment(ImmutableSandboxedEnvironment):
     """A sandbox of allowed things only; everything else raises `SecurityError` or doesn't compile."""
 
@@ -91,7 +94,9 @@ class TemplateEnvironment(ImmutableSandboxedEnvironment):
     def __init__(self, *, autoescape: bool, finalize: Callable[[Any], Any] | None = None) -> None:
         super().__init__(undefined=StrictUndefined, autoescape=autoescape, finalize=finalize, cache_size=0)
         self.filters = {name: FILTERS[name] for name in _PLAIN_FILTERS}
-        self.filters.update({"addressee": _addressee, "date": _date, "urlquote": _urlquote})
+        self.filters.update(
+            {"addressee": _addressee, "date": _date, "datetime": _datetime, "urlquote": _urlquote}
+        )
         self.globals = {"range": _range}
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
@@ -164,6 +169,17 @@ def _date(context: Context, value: Any) -> Any:
     if str(context.get("locale", "en")).startswith("ja"):
         return f"{day.year}年{day.month}月{day.day}日"
     return f"{day.day} {day:%B %Y}"
+
+
+@pass_context
+def _datetime(context: Context, value: Any) -> Any:
+    """Filter: an ISO 8601 instant, in the zone it is written in, with weekday and time of day."""
+    if isinstance(value, Undefined) or value == "":
+        return value
+    at = datetime.fromisoformat(str(value))
+    if str(context.get("locale", "en")).startswith("ja"):
+        return f"{at.year}年{at.month}月{at.day}日（{_WEEKDAYS_JA[at.weekday()]}）{at:%H:%M}"
+    return f"{at:%A}, {at.day} {at:%B %Y}, {at:%H:%M}"
 
 
 def _urlquote(value: Any) -> str:

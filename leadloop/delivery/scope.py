@@ -30,8 +30,9 @@ def template_context(
 ) -> dict[str, Any]:
     """Return plain data for `Renderer.render`: every declared name, None where it has no value.
 
-    `lead` holds fields by name, `tags`, `score` and `band`; `run` holds `entered_at`, `cycle` and
-    `entry`, the properties of the event that started the journey. Instants become ISO 8601 text in
+    `lead` holds fields by name, `tags`, `score` and `band`; `run` holds `entered_at`, `cycle`,
+    `entry`, the properties of the event that started the journey, and the record it runs for by its
+    kind, for example `seminar`. Instants become ISO 8601 text in
     `zone`, by default the workspace's.
     """
     zone = zone or ZoneInfo(workspace.timezone)
@@ -44,6 +45,8 @@ def template_context(
     journey = _declared(("entered_at", "cycle"), run or {})
     properties = {name for event in workspace.events.values() for name in event}
     journey["entry"] = _declared(sorted(properties), (run or {}).get("entry") or {})
+    for kind, record in workspace.records.items():
+        journey[kind] = _declared(("key", *record.fields), (run or {}).get(kind) or {})
     context = {
         "lead": person,
         "company": firm,

@@ -38,6 +38,8 @@ START = datetime(2026, 6, 1, tzinfo=UTC)
 _DAY_SECONDS = 86_400
 _LOOK_SECONDS = 0.1
 _PROGRESS_SECONDS = 1.0
+SCENARIOS = ("whitepaper-nurture", "sales-handoff", "lost-deal-recycle")
+"""What the demo plays: the main loop of nurturing, hand-off and recycling."""
 _FORMS = ("whitepaper", "contact")
 
 
@@ -68,6 +70,7 @@ async def play(settings: Settings, publication: Publication, options: Options, s
     missing = [form for form in _FORMS if form not in publication.workspace.forms]
     if missing:
         raise DemoError(f"the demo plays the shipped scenarios; this workspace has no form `{missing[0]}`")
+    publication = _played_part(publication)
     leads = find_leads(settings.workspace)
     end = START + timedelta(days=options.days)
     clock = WarpedClock(START, options.speed * _DAY_SECONDS, limit=START)
@@ -87,6 +90,16 @@ async def play(settings: Settings, publication: Publication, options: Options, s
             with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
     return result
+
+
+def _played_part(publication: Publication) -> Publication:
+    """Return the publication with the scenarios whose people the cast knows, where all are there.
+
+    The others begin with events that nobody in the cast causes, or send many mails at one instant:
+    they would only make the demo slower.
+    """
+    plans = {name: publication.plans[name] for name in SCENARIOS if name in publication.plans}
+    return publication.model_copy(update={"plans": plans}) if len(plans) == len(SCENARIOS) else publication
 
 
 class _Played:
