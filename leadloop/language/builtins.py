@@ -21,6 +21,9 @@ LEAD_FIELDS: dict[str, FieldSpec] = {
 }
 """Built-in fields of a lead. `tags` is a list of texts and therefore not a field."""
 
+OTHER_LEAD_FACTS = frozenset({"tags", "score", "band", "cycle", "segments"})
+"""Facts below `lead` that are not fields: no field may have such a name."""
+
 COMPANY_FACTS: dict[str, FactType] = {
     "id": "text",
     "name": "text",
@@ -44,7 +47,10 @@ FACT_TYPES: dict[FieldType, FactType] = {
 }
 """Field type -> type in a condition."""
 
-SYMBOLIC = ("form", "topic", "model", "stage", "band", "lost_reason")
+DIRECTIONS = ("up", "down")
+SYMBOLIC = (
+    "form", "topic", "model", "stage", "band", "lost_reason", "segment", "record", "direction",
+)  # fmt: skip
 """Property types that stand for a declared list of names."""
 
 _DEAL = {
@@ -64,18 +70,23 @@ EVENTS: dict[str, dict[str, str]] = {
     "email_bounced": {"kind": "text"},
     "email_complained": {},
     "unsubscribed": {"topic": "topic"},
+    "subscribed": {"topic": "topic", "basis": "text"},
     "meeting_booked": {"starts_at": "datetime"},
     "call_logged": {"outcome": "text", "note": "text"},
     "handed_off": {"offer": "text", "queue": "text"},
     "handoff_accepted": {"offer": "text"},
     "handoff_rejected": {"offer": "text", "reason": "text"},
     "handoff_working": {"offer": "text"},
-    "task_done": {"task": "text", "outcome": "text"},
+    "task_done": {"task": "text", "outcome": "text", "date": "date"},
     "deal_opened": {**_DEAL, "offer": "text"},
     "deal_won": _DEAL,
     "deal_lost": _DEAL,
+    "score_crossed": {"model": "model", "threshold": "int", "direction": "direction"},
     "band_changed": {"model": "model", "from": "band", "to": "band"},
     "stage_changed": {"from": "stage", "to": "stage"},
+    "segment_entered": {"segment": "segment"},
+    "segment_left": {"segment": "segment"},
+    "record_changed": {"record": "record", "field": "text", "key": "text"},
 }
 """Built-in events and their properties. `revisit_on` is a date; a month `2027-04` is legal too."""
 
@@ -93,5 +104,5 @@ MESSAGE_EVENTS = frozenset(
 )
 """Events that belong to one message, so that `of:` can name its step."""
 
-LATER_EVENTS = frozenset({"score_crossed", "segment_entered", "segment_left", "record_changed"})
-"""Events of the language that this version does not record."""
+ENGINE_EVENTS = frozenset({"entry_due", "enrol_requested", "entry_repeated"})
+"""Events that only the engine records: no author declares or matches them."""

@@ -49,7 +49,7 @@ def _country(code: str) -> str:
 
 
 def read_limits(fields: Fields, topics: dict[str, Topic], calendars: dict[str, Calendar]) -> Limits:
-    """Return `limits`: caps per topic and the send window."""
+    """Return `limits`: caps per topic, the send window, when publishing asks."""
     node = fields.mapping("limits")
     if node is None:
         return Limits()
@@ -64,8 +64,9 @@ def read_limits(fields: Fields, topics: dict[str, Topic], calendars: dict[str, C
     result = Limits(
         frequency=frequency,
         send_window=_send_window(limits, calendars),
+        confirm_over=limits.integer("confirm_over", 0),
     )
-    limits.finish({"confirm_over": "publish does not ask yet"})
+    limits.finish()
     return result
 
 

@@ -7,19 +7,25 @@ database, and never raises for what is in the files.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from leadloop.language.across import check_across
+from leadloop.language.allowing import read_allow, silence
 from leadloop.language.diagnostics import Diagnostic, Report, in_order
 from leadloop.language.lifecycle import read_lifecycle, read_stages
+from leadloop.language.lints_workspace import lint_same_occasion, lint_workspace
 from leadloop.language.nodes import Node
-from leadloop.language.plan import EventMatch, Lifecycle, Plan, Publication, Scoring, Stream, Workspace
+from leadloop.language.plan import Lifecycle, Plan, Publication, Scoring, Segment, Stream
+from leadloop.language.reach import read_reach, unreached_bands
 from leadloop.language.reading import decode, read
 from leadloop.language.scenario import Compiled, read_scenario
 from leadloop.language.scoring import model_names, read_bands, read_scoring
+from leadloop.language.segments import read_segments, segment_names
 from leadloop.language.sources import Place, Source
 from leadloop.language.streams import read_streams, stream_names
 from leadloop.language.template_store import LAYOUTS, MISTAKEN, SUFFIXES, TemplateStore, locale_of
+from leadloop.language.template_uses import check_template_uses
 from leadloop.language.templates import check_templates, template_scope
 from leadloop.language.vocabulary import Vocabulary
 from leadloop.language.workspace import read_workspace
@@ -28,8 +34,8 @@ WORKSPACE = "scenarios/workspace.yaml"
 SCORING = "scenarios/scoring.yaml"
 LIFECYCLE = "scenarios/lifecycle.yaml"
 STREAMS = "scenarios/streams.yaml"
-SHARED = (WORKSPACE, SCORING, LIFECYCLE, STREAMS)
-LATER_FILES = ("scenarios/segments.yaml",)
+SEGMENTS = "scenarios/segments.yaml"
+SHARED = (WORKSPACE, SCORING, LIFECYCLE, STREAMS, SEGMENTS)
 
 
 class CompileError(Exception):
@@ -82,6 +88,7 @@ class _Parts:
     scoring: Scoring
     lifecycle: Lifecycle
     streams: dict[str, Stream]
+    segments: dict[str, Segment]
     templates: TemplateStore
 
 
@@ -105,7 +112,11 @@ class _Compiler:
                         self.report, roots[name], parts.vocabulary, parts.templates, parts.scoring
                     )
                     scenarios += [compiled] if compiled is not None else []
-            self.across(scenarios)
+            check_across(self.report, scenarios, parts.vocabulary, complete=self.only is None)
+            check_template_uses(self.report, parts.templates, scenarios, parts.streams, parts.vocabulary)
+            lint_workspace(self.report, roots[WORKSPACE], parts.vocabulary.workspace)
+            lint_same_occasion(self.report, scenarios, parts.vocabulary.workspace)
+        self.silence(roots)
         diagnostics = in_order(self.report.diagnostics)
         if parts is None or any(one.severity == "error" for one in diagnostics):
             return Compilation(None, diagnostics)
@@ -121,9 +132,7 @@ class _Compiler:
             place = Place(Source(name, ""))
             if path.is_dir() or path.name.startswith("."):
                 continue
-            if name in LATER_FILES:
-                self.report.add("SCN110", place, what="segments", fix="remove the file")
-            elif path.suffix == ".yaml" and path.parent == folder:
+            if path.suffix == ".yaml" and path.parent == folder:
                 names += [name] if name not in SHARED else []
             elif path.suffix in (".yaml", ".yml"):
                 why = "it is in a subfolder" if path.suffix == ".yaml" else "its name does not end in `.yaml`"
@@ -168,18 +177,24 @@ class _Compiler:
             levels={name: one.levels for name, one in bands.items()},
             stages=read_stages(report, roots[LIFECYCLE]) if LIFECYCLE in roots else Lifecycle().stages,
             streams=stream_names(roots.get(STREAMS)),
+            segments=segment_names(roots.get(SEGMENTS)),
+            reach=read_reach(roots.get(SCORING)),
         )
-        vocabulary = _with_events(vocabulary, workspace)
+        events = vocabulary.resolve_events(workspace.events)
+        vocabulary = replace(vocabulary, workspace=workspace.model_copy(update={"events": events}))
         templates = self.templates(workspace.locale)
         check_templates(report, templates, template_scope(vocabulary))
         scoring, lifecycle, streams = Scoring(bands=bands), Lifecycle(stages=vocabulary.stages), {}
+        for limit, code, values in unreached_bands(roots.get(SCORING), vocabulary.reach):
+            report.add(code, limit.place, "", **values)
         if SCORING in roots:
             scoring = read_scoring(report, roots[SCORING], vocabulary, bands)
         if LIFECYCLE in roots:
             lifecycle = read_lifecycle(report, roots[LIFECYCLE], vocabulary)
         if STREAMS in roots:
             streams = read_streams(report, roots[STREAMS], vocabulary, templates)
-        return _Parts(vocabulary, scoring, lifecycle, streams, templates)
+        segments = read_segments(report, roots[SEGMENTS], vocabulary) if SEGMENTS in roots else {}
+        return _Parts(vocabulary, scoring, lifecycle, streams, segments, templates)
 
     def templates(self, locale: str) -> TemplateStore:
         """Read every template file; report those whose name nothing can refer to."""
@@ -211,26 +226,11 @@ class _Compiler:
                 store.files[name] = source
         return store
 
-    def across(self, scenarios: list[Compiled]) -> None:
-        """Check what no file shows alone: names used twice, one loss recycled twice."""
-        for at, one in enumerate(scenarios):
-            for other in scenarios[:at]:
-                if one.name and one.name == other.name:
-                    self.report.add("SCN407", one.place, name=one.name, path=other.place.source.path)
-                elif one.recycles and other.recycles:
-                    self.same_loss(one, other)
-
-    def same_loss(self, one: Compiled, other: Compiled) -> None:
-        for entry, place in one.entries:
-            for other_entry, _ in other.entries:
-                first, second = entry.match, other_entry.match
-                if (
-                    isinstance(first, EventMatch)
-                    and isinstance(second, EventMatch)
-                    and first.event == second.event == "deal_lost"
-                    and not _disjoint(first, second)
-                ):
-                    self.report.add("SCN408", place, other=other.name)
+    def silence(self, roots: dict[str, Node]) -> None:
+        """Take out the lints that files allow; tell those that nothing needs any more."""
+        allowed = [one for root in roots.values() for one in read_allow(self.report, root)]
+        errors = any(one.severity == "error" for one in self.report.diagnostics)
+        silence(self.report, allowed, complete=self.only is None and not errors)
 
     def publication(self, parts: _Parts, plans: dict[str, Plan]) -> Publication:
         return Publication(
@@ -238,27 +238,8 @@ class _Compiler:
             scoring=parts.scoring,
             lifecycle=parts.lifecycle,
             streams=parts.streams,
+            segments=parts.segments,
             plans=plans,
             templates={name: source.text for name, source in parts.templates.files.items()},
             sources={name: source.text for name, source in self.sources.items()},
         )
-
-
-def _with_events(vocabulary: Vocabulary, workspace: Workspace) -> Vocabulary:
-    events = vocabulary.resolve_events(workspace.events)
-    return Vocabulary(
-        workspace=workspace.model_copy(update={"events": events}),
-        models=vocabulary.models,
-        levels=vocabulary.levels,
-        stages=vocabulary.stages,
-        streams=vocabulary.streams,
-    )
-
-
-def _disjoint(first: EventMatch, second: EventMatch) -> bool:
-    """Return whether no event can match both, judged by the values of their properties."""
-    values = {one.name: set(one.values) for one in first.properties if one.values}
-    return any(
-        one.name in values and one.values and not values[one.name] & set(one.values)
-        for one in second.properties
-    )

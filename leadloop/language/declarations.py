@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from leadloop.language.diagnostics import Report
-from leadloop.language.fields import Fields, mapping, named, text
-from leadloop.language.nodes import Node
+from leadloop.language.fields import Fields, known_name, mapping, named, text
+from leadloop.language.nodes import Mapping as MapNode
+from leadloop.language.nodes import Node, Scalar
 from leadloop.language.plan import FieldSpec
 
 T = TypeVar("T")
@@ -53,6 +54,29 @@ def read_field_spec(report: Report, node: Node, what: str) -> FieldSpec | None:
     if kind is None or (kind == "enum" and not values):
         return None
     return FieldSpec.model_validate({"type": kind, "values": values})
+
+
+def read_short_spec(
+    report: Report, node: Node, what: str, kinds: Mapping[str, FieldSpec]
+) -> FieldSpec | None:
+    """Return the type of a field or property: a word such as `text`, or `{type: enum, values: […]}`.
+
+    `kinds` has further words and what they mean, for example `form`.
+    """
+    if isinstance(node, MapNode):
+        return read_field_spec(report, node, what)
+    plain = {kind: FieldSpec.model_validate({"type": kind}) for kind in FIELD_TYPES if kind != "enum"}
+    if isinstance(node, Scalar) and node.text == "enum":
+        report.add(
+            "SCN112",
+            node.place,
+            problem=f"{what} is an enum without values",
+            fix="write `{type: enum, values: [a, b]}`",
+        )
+        return None
+    known = {**plain, **kinds}
+    kind = known_name(report, node, "property type", known)
+    return None if kind is None else known[kind]
 
 
 def read_values(report: Report, nodes: list[Node]) -> list[str]:

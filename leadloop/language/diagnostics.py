@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from leadloop.language.messages import MESSAGES
+from leadloop.language.messages import MESSAGES, Language, Severity
 from leadloop.language.sources import Place, Source
+from leadloop.language.translation import fill, japanese
 
-Severity = Literal["error", "warning"]
 MOST = 100
 """So many problems of one file are told."""
 WIDEST = 160
@@ -20,29 +20,87 @@ WIDEST = 160
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One problem. `line` and `column` count from 1; `caret` underlines `source_line`."""
+    """One problem: a code, its place, and what fills its texts. The language is chosen when printing."""
 
     code: str
-    severity: Severity
-    path: str
-    line: int
-    column: int
-    source_line: str
-    caret: str
-    message: str
-    hint: str = ""
+    place: Place
+    values: Mapping[str, str] = field(default_factory=dict)
+    own_hint: str = ""
+    """Said instead of the code's usual hint, in English."""
 
-    def render(self) -> str:
-        """Return the problem as lines of text."""
+    @property
+    def severity(self) -> Severity:
+        """`error`, or `warning` where publishing goes on."""
+        return MESSAGES[self.code].severity
+
+    @property
+    def path(self) -> str:
+        """The file, below the workspace folder."""
+        return self.place.source.path
+
+    @property
+    def line(self) -> int:
+        """The line, from 1."""
+        return self.place.line
+
+    @property
+    def column(self) -> int:
+        """The first character, from 1."""
+        return self.place.column
+
+    @property
+    def end_column(self) -> int:
+        """The column after the last character of the place."""
+        return self.place.column + self.place.length
+
+    @property
+    def source_line(self) -> str:
+        """The line as written; of a very long one the part around the place."""
+        shown = _window(self.place)
+        return shown.source.line(shown.line)
+
+    @property
+    def caret(self) -> str:
+        """The line below `source_line` that underlines the place."""
+        return caret(_window(self.place))
+
+    @property
+    def message(self) -> str:
+        """What is wrong, in English."""
+        return self.message_in("en")
+
+    @property
+    def hint(self) -> str:
+        """What to write, in English."""
+        return self.hint_in("en")
+
+    def message_in(self, language: Language) -> str:
+        """Return what is wrong."""
+        return fill(MESSAGES[self.code].text(language), self.values, language)
+
+    def hint_in(self, language: Language) -> str:
+        """Return what to write; may be several lines, or empty."""
+        if self.own_hint:
+            return japanese(self.own_hint) if language == "ja" else self.own_hint
+        return fill(MESSAGES[self.code].usual_hint(language), self.values, language)
+
+    def render(self, language: Language = "en", path: str | None = None) -> str:
+        """Return the problem as lines of text, with another path where one is given."""
         number = str(self.line)
-        lines = [f"{self.path}:{self.line}:{self.column}: {self.severity} {self.code}: {self.message}"]
+        at = f"{path or self.path}:{self.line}:{self.column}"
+        lines = [f"{at}: {self._severity_in(language)} {self.code}: {self.message_in(language)}"]
         if self.source_line.strip():
             lines += [f"  {number} | {self.source_line}", f"  {' ' * len(number)} | {self.caret}"]
-        lines += [
-            f"  hint: {line}" if at == 0 else f"        {line}"
-            for at, line in enumerate(self.hint.splitlines())
-        ]
+        label = "ヒント" if language == "ja" else "hint"
+        indent = " " * sum(map(_cells, f"{label}: "))
+        for at_line, line in enumerate(self.hint_in(language).splitlines()):
+            lines.append(f"  {indent}{line}" if at_line else f"  {label}: {line}")
         return "\n".join(lines)
+
+    def _severity_in(self, language: Language) -> str:
+        if language == "en":
+            return self.severity
+        return "エラー" if self.severity == "error" else "警告"
 
 
 class Report:
@@ -54,34 +112,23 @@ class Report:
         self._errors: Counter[str] = Counter()
 
     def add(self, code: str, place: Place, hint: str = "", **values: object) -> None:
-        """Add the problem `code`; `values` fill its message. `hint` replaces the usual hint."""
+        """Add the problem `code`; `values` fill its texts. `hint` replaces the usual hint.
+
+        Values and hint are English; `leadloop.language.phrases` has them in Japanese.
+        """
         path = place.source.path
         if self._errors[path] > MOST:
             return
-        entry = MESSAGES[code]
-        if self._errors[path] == MOST and entry.severity == "error":
+        is_error = MESSAGES[code].severity == "error"
+        if self._errors[path] == MOST and is_error:
             code, values, hint = "SCN018", {"limit": MOST}, ""
-            entry = MESSAGES[code]
-        message = entry.message.format(**values)
-        key = (code, path, place.line, place.column, message)
+        found = Diagnostic(code, place, {name: str(value) for name, value in values.items()}, hint)
+        key = (code, path, place.line, place.column, found.message)
         if key in self._seen:
             return
         self._seen.add(key)
-        self._errors[path] += entry.severity == "error"
-        shown = _window(place)
-        self.diagnostics.append(
-            Diagnostic(
-                code=code,
-                severity=entry.severity,
-                path=path,
-                line=place.line,
-                column=place.column,
-                source_line=shown.source.line(shown.line),
-                caret=caret(shown),
-                message=message,
-                hint=hint or entry.hint.format(**values),
-            )
-        )
+        self._errors[path] += is_error
+        self.diagnostics.append(found)
 
 
 def _window(place: Place) -> Place:
@@ -113,11 +160,24 @@ def in_order(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
     return sorted(diagnostics, key=lambda one: (one.path, one.line, one.column, one.code))
 
 
-def render_text(diagnostics: Sequence[Diagnostic]) -> str:
+def render_text(diagnostics: Sequence[Diagnostic], language: Language = "en") -> str:
     """Return all problems as text, an empty line between two."""
-    return "\n\n".join(one.render() for one in diagnostics)
+    return "\n\n".join(one.render(language) for one in diagnostics)
 
 
-def to_json(diagnostics: Sequence[Diagnostic]) -> list[dict[str, Any]]:
-    """Return all problems as plain data."""
-    return [asdict(one) for one in diagnostics]
+def to_json(diagnostics: Sequence[Diagnostic], language: Language = "en") -> list[dict[str, Any]]:
+    """Return all problems as plain data, the texts in a language."""
+    return [
+        {
+            "code": one.code,
+            "severity": one.severity,
+            "path": one.path,
+            "line": one.line,
+            "column": one.column,
+            "source_line": one.source_line,
+            "caret": one.caret,
+            "message": one.message_in(language),
+            "hint": one.hint_in(language),
+        }
+        for one in diagnostics
+    ]

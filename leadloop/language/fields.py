@@ -7,7 +7,7 @@ that all problems are found at once.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from leadloop.language import yaml_mistakes
@@ -116,15 +116,10 @@ class Fields:
         node = self.take(name, example)
         return [] if node is None else items(self.report, node, f"`{name}`")
 
-    def finish(self, later: Mapping[str, str] | Collection[str] = ()) -> None:
-        """Report every setting that nobody took; `later` names those of a later version."""
+    def finish(self) -> None:
+        """Report every setting that nobody took."""
         for key, _ in self.node.entries:
-            if key.text in self._known:
-                continue
-            if key.text in later:
-                instead = later[key.text] if isinstance(later, Mapping) else ""
-                self.report.add("SCN110", key.place, what=f"`{key.text}` in {self.where}", fix=instead)
-            else:
+            if key.text not in self._known:
                 self.report.add(
                     "SCN101",
                     key.place,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from leadloop.language.allowing import ALLOW
 from leadloop.language.diagnostics import Report
 from leadloop.language.expressions import Scope, compile_condition
 from leadloop.language.fields import Fields, items, known_name, mapping, named, one_or_many
@@ -36,6 +39,7 @@ def read_lifecycle(report: Report, root: Node, vocabulary: Vocabulary) -> Lifecy
         one = _transition(report, node, vocabulary, [done.to for done in transitions])
         if one is not None:
             transitions.append(one)
+    fields.take(ALLOW)
     fields.finish()
     return Lifecycle(stages=vocabulary.stages, transitions=tuple(transitions))
 
@@ -47,14 +51,19 @@ def _transition(report: Report, node: Node, vocabulary: Vocabulary, before: list
     fields = Fields(report, found, "a transition")
     source = _source(fields, vocabulary)
     to = fields.known("to", "stage", vocabulary.stages, "to: mql")
-    scope = Scope(vocabulary.lead_facts, why_not="a transition knows only the lead")
+    scope = Scope(
+        vocabulary.lead_facts,
+        why_not="a transition knows only the lead",
+        vocabulary=vocabulary,
+        did="never",
+    )
     event = None
     if fields.has("event"):
         event = MatchReader(vocabulary, scope, kinds=("event",)).read(fields)
     condition = fields.take("when")
     when = None
     if condition is not None:
-        waiting = Scope(scope.facts, waiting=not fields.has("event"), why_not=scope.why_not)
+        waiting = replace(scope, waiting=not fields.has("event"))
         when = compile_condition(report, condition, "`when`", waiting)
     elif not fields.has("event"):
         report.add(

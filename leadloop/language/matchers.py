@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from leadloop.language import builtins
-from leadloop.language.expressions import Scope, compile_condition
+from leadloop.language.expressions import Reference, Scope, compile_condition
 from leadloop.language.fields import Fields, boolean, choice, integer, items, known_name, one_or_many, text
 from leadloop.language.nodes import Node, Scalar, Sequence
 from leadloop.language.plan import (
@@ -45,18 +45,12 @@ RESERVED_PROPERTIES = frozenset(
         "date",
         "schedule",
         "manual",
+        "did",
+        "at_least",
+        "distinct",
     }
 )
 """Words of matchers and of the maps that hold them: no property may have such a name."""
-
-
-@dataclass
-class Reference:
-    """A step id written somewhere, to be checked when all steps are known."""
-
-    node: Scalar
-    step_id: str
-    must_send: bool = False
 
 
 @dataclass
@@ -68,22 +62,22 @@ class MatchReader:
     """What `where` may read, without the facts of the event."""
     references: list[Reference] | None = None
     kinds: tuple[str, ...] = ("event", "stage", "when")
-    waiting: Scope = field(default_factory=lambda: Scope({}, waiting=True))
-    """What a `when` may read."""
+    waiting: Scope | None = None
+    """What a `when` may read, where `kinds` has it."""
 
     def read(self, fields: Fields) -> Matcher | None:
         """Return the matcher in a map that may hold other settings too."""
         written = [kind for kind in ("event", "stage", "when") if fields.has(kind)]
         if "event" in written:
             fields.take("stage")
-            return self._event(fields)
+            return self.event(fields)
         if len(written) != 1 or written[0] not in self.kinds:
             self._no_matcher(fields, written)
             return None
         if written == ["stage"]:
             return self._stage(fields)
         node = fields.take("when")
-        if node is None:
+        if node is None or self.waiting is None:
             return None
         condition = compile_condition(fields.report, node, "`when`", self.waiting)
         return None if condition is None else WhenMatch(when=condition)
@@ -93,9 +87,14 @@ class MatchReader:
             fields.take(name)
         forms = " or ".join(f"`{kind}: …`" for kind in self.kinds)
         problem = f"{fields.where} needs {forms}"
+        fix = f"write one of {forms}"
+        conditions = [name for name in ("did", "segment", "all", "any", "not") if fields.has(name)]
         if len(written) > 1:
             problem = f"{fields.where} has {' and '.join(f'`{name}`' for name in written)}"
-        fields.report.add("SCN112", fields.node.place, problem=problem, fix=f"write one of {forms}")
+        elif conditions and "when" in self.kinds:
+            _take_all(fields)
+            fix = f"a condition stands in `when`: `{{when: {{{conditions[0]}: …}}}}`"
+        fields.report.add("SCN112", fields.node.place, problem=problem, fix=fix)
 
     def _stage(self, fields: Fields) -> StageMatch | None:
         node = fields.take("stage")
@@ -106,23 +105,16 @@ class MatchReader:
         names = tuple(stage for stage in stages if stage is not None)
         return StageMatch(stages=names) if names else None
 
-    def _event(self, fields: Fields) -> EventMatch | None:
+    def event(self, fields: Fields, key: str = "event") -> EventMatch | None:
+        """Return the event matcher in a map; the event's name stands under `key`."""
         report, events = fields.report, self.vocabulary.events
-        node = fields.take("event")
-        name = None if node is None else text(report, node, "`event`")
+        node = fields.take(key)
+        name = None if node is None else text(report, node, f"`{key}`")
         if node is None or name is None:
             _take_all(fields)
             return None
         if name not in events:
-            if name in builtins.LATER_EVENTS:
-                report.add(
-                    "SCN110",
-                    node.place,
-                    what=f"the event `{name}`",
-                    fix="`band_changed` and `stage_changed` say when a score matters",
-                )
-            else:
-                report.add("SCN201", node.place, kind="event", name=name, suggestion=Suggestion(name, events))
+            report.add("SCN201", node.place, kind="event", name=name, suggestion=Suggestion(name, events))
             _take_all(fields)
             return None
         properties = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from leadloop.language import builtins
+from leadloop.language.allowing import ALLOW
 from leadloop.language.diagnostics import Report
 from leadloop.language.expressions import Scope, compile_condition
 from leadloop.language.fields import IDENTIFIER, Fields, integer, known_name, mapping, named
@@ -85,6 +86,7 @@ def read_scoring(report: Report, root: Node, vocabulary: Vocabulary, bands: dict
         if name is not None and one is not None:
             models[name] = _model(Fields(report, one, f"the model `{name}`"), vocabulary)
     fields.take("bands")
+    fields.take(ALLOW)
     fields.finish()
     return Scoring(models=models, bands=bands)
 
@@ -127,7 +129,12 @@ def _rule(report: Report, node: Node, vocabulary: Vocabulary, lines: dict[str, i
         return None
     fields = Fields(report, found, "a rule")
     rule_id = _id(fields, lines)
-    scope = Scope(vocabulary.lead_facts, why_not="a rule knows the lead and the event")
+    scope = Scope(
+        vocabulary.lead_facts,
+        why_not="a rule knows the lead and the event",
+        vocabulary=vocabulary,
+        did="never",
+    )
     match = MatchReader(vocabulary, scope, kinds=("event",)).read(fields)
     points = fields.integer("points", -MOST_POINTS, MOST_POINTS, example="points: 5")
     at_most = fields.parsed("at_most", parse_at_most)
@@ -161,10 +168,17 @@ def _attribute(
     facts = {
         name: fact
         for name, fact in vocabulary.lead_facts.items()
-        if not name.startswith(("lead.score.", "lead.band."))
+        if not name.startswith(("lead.score.", "lead.band.", "lead.company.score.", "lead.segments"))
     }
     condition = fields.take("when", "when: lead.employees >= 100")
-    scope = Scope(facts, waiting=True, why_not="an attribute knows only the lead")
+    # A segment may hang on a score, so a score cannot hang on a segment.
+    scope = Scope(
+        facts,
+        waiting=True,
+        why_not="an attribute knows only the fields of the lead: count what it did by a rule",
+        vocabulary=vocabulary,
+        did="never",
+    )
     when = None if condition is None else compile_condition(report, condition, "`when`", scope)
     points = fields.integer("points", -MOST_POINTS, MOST_POINTS, example="points: 20")
     fields.finish()

@@ -40,6 +40,7 @@ _LONGEST = 3660 * 86400
 _SPAN = re.compile(r"(\d{1,12}) (business )?([a-z]+)")
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _FACT = re.compile(r"([a-z]\w*(?:\.\w+)+)(?:\s*([+-])\s*(\S.*))?", re.ASCII)
+_DASHED = re.compile(r"(run\.)([A-Za-z]\w*(?:-\w+)+)(\.\w+.*)", re.ASCII)
 _MONTH_DAY = re.compile(r"(\d\d)-(\d\d)")
 
 
@@ -117,6 +118,9 @@ def parse_until(text: str) -> UntilText:
         at = parse_time(words[1]) if len(words) == 2 else None
         return UntilText(Until(on=parse_day(words[0])), at)
     found = _FACT.fullmatch(text)
+    dashed = _DASHED.match(text)
+    if dashed is not None:
+        raise ValueError(f"`{text}`: in a name of a fact a `-` is a `_`; write `{_underscored(dashed)}`")
     if found is None:
         raise ValueError(
             f"`{text}` names no moment; write `monday 09:00`, `2027-04-01`, or a date of the lead or "
@@ -127,6 +131,10 @@ def parse_until(text: str) -> UntilText:
         span = parse_span(found[3])
         offset = span if found[2] == "+" else Span(amount=-span.amount, unit=span.unit)
     return UntilText(Until(fact=found[1], offset=offset), None)
+
+
+def _underscored(found: re.Match[str]) -> str:
+    return found[1] + found[2].replace("-", "_") + found[3]
 
 
 def _per(text: str) -> Span:

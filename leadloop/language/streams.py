@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from leadloop.language.allowing import ALLOW
 from leadloop.language.diagnostics import Report
 from leadloop.language.expressions import Scope, compile_condition
 from leadloop.language.fields import Fields, mapping, named
@@ -9,12 +10,12 @@ from leadloop.language.nodes import Mapping, Node
 from leadloop.language.plan import Stream, StreamItem
 from leadloop.language.spans import parse_day
 from leadloop.language.template_store import TemplateStore
-from leadloop.language.vocabulary import Vocabulary
+from leadloop.language.vocabulary import NOW, Vocabulary
 
 
 def stream_names(root: Node | None) -> tuple[str, ...]:
     """Return the streams a file declares, without judging it."""
-    return tuple(root.names()) if isinstance(root, Mapping) else ()
+    return tuple(name for name in root.names() if name != ALLOW) if isinstance(root, Mapping) else ()
 
 
 def read_streams(
@@ -24,6 +25,8 @@ def read_streams(
     found = mapping(report, root, "streams.yaml")
     streams = {}
     for key, value in found.entries if found is not None else []:
+        if key.text == ALLOW:
+            continue
         name = named(report, key, "a stream")
         one = mapping(report, value, f"the stream `{key.text}`")
         if name is None or one is None:
@@ -46,7 +49,11 @@ def _item(report: Report, node: Node, vocabulary: Vocabulary, templates: Templat
     condition = fields.take("when")
     when = None
     if condition is not None:
-        scope = Scope(vocabulary.lead_facts, why_not="a stream is shared: it knows only the lead")
+        scope = Scope(
+            {**vocabulary.lead_facts, **NOW},
+            why_not="a stream is shared: it knows only the lead",
+            vocabulary=vocabulary,
+        )
         when = compile_condition(report, condition, "`when`", scope)
     from_day = fields.parsed("from", parse_day)
     until_day = fields.parsed("until", parse_day)

@@ -36,9 +36,23 @@ class TemplateStore:
             }
         )
 
+    def versions(self, name: str) -> dict[str, Source]:
+        """Return locale -> file of one template."""
+        found = {}
+        for path, source in self.files.items():
+            locale = locale_of(path) if path.startswith(f"{name}.") else None
+            if locale is not None and any(path == f"{name}.{locale}{suffix}" for suffix in SUFFIXES):
+                found[locale] = source
+        return found
+
+    def layout(self, name: str, locale: str) -> Source | None:
+        """Return the file of a layout in a locale, or the one for all locales."""
+        paths = (f"{LAYOUTS}{name}{part}.html.j2" for part in (f".{locale}", ""))
+        return next((self.files[path] for path in paths if path in self.files), None)
+
     def has_layout(self, name: str, locale: str) -> bool:
         """Return whether a layout exists in a locale, or for all locales."""
-        return any(f"{LAYOUTS}{name}{part}.html.j2" in self.files for part in (f".{locale}", ""))
+        return self.layout(name, locale) is not None
 
     def read_name(self, fields: Fields, example: str | None = "template: tips/1") -> str | None:
         """Return the setting `template`, a template that exists."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
@@ -16,15 +17,15 @@ from leadloop.language.plan import Sender
 from leadloop.language.sources import Place, Source
 from leadloop.language.suggest import Suggestion
 from leadloop.language.template_store import LAYOUTS, TemplateStore, locale_of
-from leadloop.language.vocabulary import Vocabulary
+from leadloop.language.vocabulary import Facts, Vocabulary
 from leadloop.templating import split_front_matter
 
-KEYS = ("subject", "preheader", "layout")
+KEYS = ("subject", "preheader", "layout", "allow")
 FILTERS = frozenset(
     {
         "abs", "capitalize", "count", "d", "default", "first", "float", "int", "join", "last", "length",
         "list", "lower", "max", "min", "replace", "reverse", "round", "sort", "sum", "title", "trim",
-        "truncate", "unique", "upper", "wordcount", "addressee", "date", "urlquote",
+        "truncate", "unique", "upper", "wordcount", "addressee", "date", "datetime", "urlquote",
     }
 )  # fmt: skip
 """What the sandbox that renders knows; a test compares the two."""
@@ -61,17 +62,17 @@ class TemplateScope:
     """Attributes of attributes: `lead.company`, `run.entry`."""
 
 
-def template_scope(vocabulary: Vocabulary) -> TemplateScope:
-    """Return what every template may use."""
+def template_scope(vocabulary: Vocabulary, facts: Facts | None = None) -> TemplateScope:
+    """Return what a template may use: every one, or with the `facts` of a scenario one of that scenario."""
     company = frozenset(builtins.COMPANY_FACTS)
     declared = {*builtins.LEAD_FIELDS, *vocabulary.workspace.lead_fields}
-    entry = {name for properties in vocabulary.events.values() for name in properties}
+    run = _run_names(vocabulary, facts)
     return TemplateScope(
         names={
             "lead": frozenset({*declared, "id", "tags", "cycle", "score", "band"}),
             "company": company,
             "sender": frozenset(Sender.model_fields),
-            "run": frozenset({*builtins.RUN_FACTS, "entry"}),
+            "run": frozenset({*builtins.RUN_FACTS, "entry", *run}),
             "unsubscribe_url": None,
             "message": frozenset({"id"}),
             "locale": None,
@@ -80,13 +81,28 @@ def template_scope(vocabulary: Vocabulary) -> TemplateScope:
             "lead.company": company,
             "lead.score": frozenset(vocabulary.models),
             "lead.band": frozenset(vocabulary.levels),
-            "run.entry": frozenset(entry),
+            **{f"run.{name}": frozenset(deeper) for name, deeper in run.items()},
         },
     )
 
 
+def _run_names(vocabulary: Vocabulary, facts: Facts | None) -> dict[str, set[str]]:
+    """Return what `run.entry` and `run.<record>` hold. Results of steps are for conditions only."""
+    records = vocabulary.workspace.records
+    if facts is None:
+        properties = {name for one in vocabulary.events.values() for name in one}
+        return {"entry": properties, **{kind: {"key", *one.fields} for kind, one in records.items()}}
+    names: dict[str, set[str]] = {"entry": set()}
+    for fact in facts:
+        root, _, rest = fact.partition(".")
+        owner, _, name = rest.partition(".")
+        if root == "run" and name and (owner == "entry" or owner in records):
+            names.setdefault(owner, set()).add(name)
+    return names
+
+
 def check_templates(report: Report, store: TemplateStore, scope: TemplateScope) -> None:
-    """Check every template file of the workspace."""
+    """Check every template file of the workspace by itself."""
     in_layout = TemplateScope(
         {**scope.names, "content": None, "subject": None, "preheader": None}, scope.deeper
     )
@@ -115,16 +131,16 @@ def _check_mail(
     if not values.get("subject"):
         report.add("SCN452", Place(source), problem="`subject` is missing", fix="add `subject: …`")
     for key, value in values.items():
-        line = _line_of_key(source, key)
+        line = line_of_key(source, key)
         if key not in KEYS:
             report.add(
                 "SCN452", Place(source, line), problem=f"there is no `{key}`", fix=Suggestion(key, KEYS)
             )
-        elif key != "layout":
+        elif key not in ("layout", "allow"):
             check_text(report, source, value, scope, first_line=line)
     layout = values.get("layout", "default")
     if not store.has_layout(layout, locale):
-        line = _line_of_key(source, "layout") if "layout" in values else 1
+        line = line_of_key(source, "layout") if "layout" in values else 1
         report.add(
             "SCN456",
             Place(source, line),
@@ -135,8 +151,22 @@ def _check_mail(
     check_text(report, source, body, scope)
 
 
-def _line_of_key(source: Source, key: str) -> int:
+def line_of_key(source: Source, key: str) -> int:
     return next((at for at, line in enumerate(source.lines, 1) if line.partition(":")[0].strip() == key), 1)
+
+
+@lru_cache(maxsize=1024)
+def _tree(text: str) -> nodes.Template:
+    """Return the tree of a Jinja2 text, which several checks look at. Raises what Jinja2 raises."""
+    return _ENVIRONMENT.parse(text)
+
+
+def parse(text: str) -> nodes.Template | None:
+    """Return the tree of a Jinja2 text, None where it does not compile."""
+    try:
+        return _tree(text)
+    except (TemplateSyntaxError, RecursionError):
+        return None
 
 
 def check_text(report: Report, source: Source, text: str, scope: TemplateScope, first_line: int = 1) -> None:
@@ -144,7 +174,7 @@ def check_text(report: Report, source: Source, text: str, scope: TemplateScope, 
     if "{" not in text:
         return
     try:
-        tree = _ENVIRONMENT.parse(text)
+        tree = _tree(text)
         undeclared = find_undeclared_variables(tree)
     except TemplateSyntaxError as error:
         report.add("SCN454", Place(source, first_line + error.lineno - 1), problem=error.message or "")
@@ -204,7 +234,7 @@ class _Names:
             self.attribute(node)
 
     def attribute(self, node: Any) -> None:
-        path = _path(node)
+        path = path_of(node)
         if path is None or path[0] not in self.undeclared:
             return
         owner, name = ".".join(path[:-1]), path[-1]
@@ -225,7 +255,7 @@ class _Names:
         self.report.add(code, Place(self.source, line, column, len(word) if found else 1), "", **values)
 
 
-def _path(node: Any) -> list[str] | None:
+def path_of(node: Any) -> list[str] | None:
     """Return `["lead", "company", "name"]` of such an expression, None of any other."""
     if isinstance(node, nodes.Name):
         return [node.name]
@@ -239,5 +269,5 @@ def _path(node: Any) -> list[str] | None:
         name = node.arg.value
     else:
         return None
-    owner = _path(node.node)
+    owner = path_of(node.node)
     return None if owner is None else [*owner, name]

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from leadloop.language import builtins
 from leadloop.language.plan import FactType, FieldSpec, Workspace
+from leadloop.language.reach import Reach
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,9 @@ class Vocabulary:
     levels: dict[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
     stages: tuple[str, ...] = ("lead",)
     streams: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    reach: dict[str, Reach] = field(default_factory=dict)
+    """Score model -> the points that can be had in it, for lints."""
 
     @cached_property
     def events(self) -> dict[str, dict[str, FieldSpec]]:
@@ -47,8 +51,10 @@ class Vocabulary:
         }
         facts["lead.stage"] = Fact("text", self.stages)
         facts["lead.tags"] = Fact("texts", self.workspace.tags)
+        facts["lead.segments"] = Fact("texts", self.segments)
         facts["lead.cycle"] = Fact("int")
         facts.update({f"lead.company.{name}": Fact(kind) for name, kind in builtins.COMPANY_FACTS.items()})
+        facts.update({f"lead.company.score.{model}": Fact("int") for model in self.models})
         facts.update(
             {f"lead.score.{model}": Fact("int", limits=self.levels.get(model, ())) for model in self.models}
         )
@@ -64,6 +70,13 @@ class Vocabulary:
         """Facts of the properties of one event."""
         return {prefix + name: _fact(spec) for name, spec in self.events.get(event, {}).items()}
 
+    def record_facts(self, kind: str) -> Facts:
+        """Return `run.<kind>.<field>`: the record that a journey runs for."""
+        facts = {f"run.{kind}.key": Fact("text")}
+        fields = self.workspace.records[kind].fields
+        facts.update({f"run.{kind}.{name}": _fact(spec) for name, spec in fields.items()})
+        return facts
+
     def resolve_events(self, declared: dict[str, dict[str, FieldSpec]]) -> dict[str, dict[str, FieldSpec]]:
         """Return the declared events with the built-in ones, whose names of lists become enums."""
         lists = {
@@ -73,6 +86,9 @@ class Vocabulary:
             "stage": self.stages,
             "band": tuple(dict.fromkeys(name for levels in self.levels.values() for name, _ in levels)),
             "lost_reason": tuple(self.workspace.lost_reasons),
+            "segment": self.segments,
+            "record": tuple(self.workspace.records),
+            "direction": builtins.DIRECTIONS,
         }
         events = {
             event: {name: _spec(kind, lists) for name, kind in properties.items()}

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo, available_timezones
 from leadloop.language import builtins
 from leadloop.language.calendars import read_calendar, read_limits
 from leadloop.language.declarations import (
-    FIELD_TYPES,
     fields_of,
     read_each,
     read_field_spec,
+    read_short_spec,
     read_values,
 )
 from leadloop.language.diagnostics import Report
@@ -34,10 +34,13 @@ from leadloop.language.plan import (
     FieldSpec,
     Form,
     Queue,
+    RecordKind,
     Sender,
     Topic,
+    Webhook,
     Workspace,
 )
+from leadloop.language.records import read_record, report_reserved_records
 from leadloop.language.suggest import Suggestion
 
 T = TypeVar("T")
@@ -68,19 +71,22 @@ def read_workspace(report: Report, root: Node) -> Workspace:
         limits=read_limits(fields, topics, calendars),
         queues=read_each(fields, "queues", NAME, _queue_reader(calendars), Queue(members={})),
         lost_reasons=read_each(fields, "lost_reasons", NAME, lambda r, n, w: text(r, n, w), ""),
+        records=read_each(fields, "records", IDENTIFIER, read_record, RecordKind()),
+        webhooks=read_each(fields, "webhooks", NAME, _webhook, Webhook()),
     )
-    kinds = {"form": tuple(workspace.forms)}
-    records = node.get("records")
-    if isinstance(records, Mapping):  # refused below; what names them counts as text until then
-        kinds.update(dict.fromkeys(records.names(), ()))
+    forms = tuple(workspace.forms)
+    kinds = {"form": FieldSpec(type="enum", values=forms) if forms else FieldSpec(type="text")}
+    kinds.update({kind: FieldSpec(type="text", record=kind) for kind in workspace.records})
     no_properties: dict[str, FieldSpec] = {}
     events = read_each(fields, "events", IDENTIFIER, _event_reader(kinds), no_properties)
-    for key in [key for key in events if key in builtins.EVENTS or key in builtins.LATER_EVENTS]:
+    for key in [key for key in events if key in builtins.EVENTS or key in builtins.ENGINE_EVENTS]:
         found = fields.mapping("events")
         place = next(one.place for one, _ in found.entries if one.text == key) if found else node.place
         report.add("SCN203", place, name=key, kind="event")
         del events[key]
-    fields.finish({"records": "things that are not people come later; use event properties of type text"})
+    fields.take("allow")
+    fields.finish()
+    report_reserved_records(fields)
     return workspace.model_copy(update={"events": events})
 
 
@@ -130,7 +136,7 @@ def _lead_fields(fields: Fields) -> dict[str, FieldSpec]:
     declared = read_each(fields, "lead_fields", IDENTIFIER, read_field_spec, FieldSpec(type="text"))
     node = fields.node.get("lead_fields")
     for key, _ in node.entries if isinstance(node, Mapping) else []:
-        if key.text in builtins.LEAD_FIELDS or key.text in ("tags", "score", "band", "cycle"):
+        if key.text in builtins.LEAD_FIELDS or key.text in builtins.OTHER_LEAD_FACTS:
             fields.report.add("SCN203", key.place, name=key.text, kind="lead field")
             declared.pop(key.text, None)
     return declared
@@ -150,7 +156,7 @@ def _tags(fields: Fields) -> tuple[str, ...]:
 
 
 def _event_reader(
-    lists: dict[str, tuple[str, ...]],
+    kinds: dict[str, FieldSpec],
 ) -> Callable[[Report, Node, str], dict[str, FieldSpec] | None]:
     def read(report: Report, node: Node, what: str) -> dict[str, FieldSpec] | None:
         found = mapping(report, node, what)
@@ -167,23 +173,30 @@ def _event_reader(
                     fix="scenarios use this word beside events; choose another",
                 )
                 continue
-            spec = _property_spec(report, value, f"`{key.text}` of {what}", lists)
+            spec = read_short_spec(report, value, f"`{key.text}` of {what}", kinds)
             specs[key.text] = spec or FieldSpec(type="text")
         return specs
 
     return read
 
 
-def _property_spec(
-    report: Report, node: Node, what: str, lists: dict[str, tuple[str, ...]]
-) -> FieldSpec | None:
-    if isinstance(node, Mapping):
-        return read_field_spec(report, node, what)
-    kind = known_name(report, node, "property type", (*FIELD_TYPES[:-1], *lists))
-    if kind is None or kind not in lists:
-        return None if kind is None else FieldSpec.model_validate({"type": kind})
-    values = lists[kind]
-    return FieldSpec(type="enum", values=values) if values else FieldSpec(type="text")
+def _webhook(report: Report, node: Node, what: str) -> Webhook | None:
+    """Return a webhook. Its address is no text of this file: it holds secrets, and differs between
+    a test and the real installation."""
+    fields = fields_of(report, node, what)
+    if fields is None:
+        return None
+    webhook = Webhook(title=fields.text("title") or "")
+    for name in ("url", "address", "secret"):
+        if (written := fields.take(name)) is not None:
+            report.add(
+                "SCN112",
+                written.place,
+                problem=f"`{name}` does not stand in this file: it differs between installations",
+                fix="remove it; each installation has its own setting for it",
+            )
+    fields.finish()
+    return webhook
 
 
 def _topic(report: Report, node: Node, what: str) -> Topic | None:

@@ -9,7 +9,7 @@ from leadloop.language.diagnostics import Report
 from leadloop.language.nodes import Scalar
 from leadloop.language.sources import Place, Source
 
-CONDITION_KEYS = ("if", "when", "where", "audience", "until")
+CONDITION_KEYS = ("if", "when", "where", "while", "not", "audience", "until")
 
 _WIDE_COLON = re.compile(r"^(\s*(?:- +)*(?:\{ *)?[A-Za-z_][\w.-]*)\s*：[ \u3000]*")
 _WIDE_SPACE = re.compile(r"^[ ]*(?:- *)*\u3000|(?:^|[{,])[\s\-]*[A-Za-z_][\w.-]*:\u3000|^\s*-\u3000")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from leadloop.language.diagnostics import WIDEST, Report, in_order, render_text, to_json
+from leadloop.language.diagnostics import MOST, WIDEST, Report, in_order, render_text, to_json
 from leadloop.language.sources import Place, Source
 
 
@@ -60,6 +60,51 @@ def test_json_has_every_part() -> None:
         "message": "there is no step `x`",
         "hint": "did you mean `y`?",
     }
+
+
+def test_render_in_japanese_translates_the_parts_and_keeps_the_source() -> None:
+    report = Report()
+    place = Place(Source("scenarios/資料請求.yaml", "send: {topik: x}"), 1, 8, 5)
+    report.add("SCN101", place, where="a `send` step", key="topik", suggestion="did you mean `topic`?")
+    (one,) = report.diagnostics
+    assert one.render("ja") == (
+        "scenarios/資料請求.yaml:1:8: エラー SCN101: `send`ステップに設定`topik`はありません\n"
+        "  1 | send: {topik: x}\n"
+        "    |        ^^^^^\n"
+        "  ヒント: `topic`ではありませんか？"
+    )
+    assert one.render("en", "demo/a.yaml").startswith("demo/a.yaml:1:8: error SCN101: a `send` step has no")
+
+
+def test_hint_of_several_lines_is_indented_below_itself() -> None:
+    report = Report()
+    report.add("SCN012", Place(Source("a.yaml", "topic：x")), fixed="topic: x")
+    (one,) = report.diagnostics
+    assert one.render().splitlines()[-2:] == ["  hint: write `: ` (colon and space):", "        topic: x"]
+    assert one.render("ja").splitlines()[-1] == "          topic: x"
+
+
+def test_own_hint_replaces_the_usual_one_in_both_languages() -> None:
+    report = Report()
+    values = {"what": "`mode`", "value": "nevr", "allowed": "`never`, `always`"}
+    own = "did you mean `never`? (one of: `never`, `always`)"
+    report.add("SCN104", Place(Source("a.yaml", "mode: nevr")), hint=own, **values)
+    (one,) = report.diagnostics
+    assert (one.hint, one.hint_in("ja")) == (own, "`never`ではありませんか？(候補: `never`, `always`)")
+
+
+def test_json_in_japanese_keeps_code_and_severity() -> None:
+    data = to_json(report_at("go: x", 5, 1).diagnostics, "ja")[0]
+    assert (data["code"], data["severity"], data["message"]) == ("SCN402", "error", "ステップ`x`はありません")
+
+
+def test_more_problems_of_one_file_than_anybody_reads_end_with_a_note() -> None:
+    report = Report()
+    source = Source("a.yaml", "x\n" * 500)
+    for line in range(1, 300):
+        report.add("SCN011", Place(source, line))
+    assert len(report.diagnostics) == MOST + 1
+    assert (report.diagnostics[-1].code, report.diagnostics[-1].line) == ("SCN018", MOST + 1)
 
 
 def test_order_is_by_file_line_and_column() -> None:

@@ -273,7 +273,7 @@ def test_generated_ids_do_not_move_when_other_steps_are_added(tmp_path: Path) ->
 def test_loop_needs_a_wait(tmp_path: Path, steps: str, is_loop: bool) -> None:
     compilation = compiled(tmp_path, scenario(steps))
     assert ("SCN405" in [one.code for one in compilation.errors]) == is_loop
-    assert is_loop or compilation.errors == []
+    assert is_loop or {one.code for one in compilation.errors} == {"SCN412"}
 
 
 @pytest.mark.parametrize(
@@ -286,16 +286,11 @@ def test_loop_needs_a_wait(tmp_path: Path, steps: str, is_loop: bool) -> None:
         ("  - sned: {template: mail/case}\n", "SCN201"),
         ("  - title: 題\n", "SCN411"),
         ("  - text\n", "SCN102"),
-        ("  - switch: []\n", "SCN110"),
-        ("  - tag: vip\n", "SCN110"),
-        ("  - id: a\n    send: {stream: tips}\n", "SCN110"),
-        ("  - id: a\n    hand_off: {to: owner, accept_within: 1 day}\n", "SCN110"),
         ("  - id: a\n    hand_off: {to: inside-sales, escalate_to: a@b.example}\n", "SCN112"),
         (
             "  - id: a\n    task: {type: call, to: owner, due: 1 day, outcomes: [x], on_y: {exit: b}}\n",
             "SCN101",
         ),
-        ("  - id: a\n    task: {type: call, to: owner, due: 1 day, outcomes: [x], retry: {}}\n", "SCN110"),
         ("  - id: a\n    recycle: {cooldown: {timing: 1 day}}\n", "SCN103"),
         ("  - id: a\n    recycle: {cooldown: {tming: 1 day, default: 1 day}}\n", "SCN201"),
         ("  - id: a\n    recycle: {until: lead.employees, cooldown: {default: 1 day}}\n", "SCN102"),
@@ -313,8 +308,6 @@ def test_loop_needs_a_wait(tmp_path: Path, steps: str, is_loop: bool) -> None:
         ("  - id: a\n    await: [{event: page_viewed, paht: /a, go: a}]\n    timeout: 1 day\n", "SCN101"),
         ("  - id: a\n    await: [{event: page_viewed, go: a, then: []}]\n    timeout: 1 day\n", "SCN112"),
         ("  - id: a\n    await: [{go: a}]\n    timeout: 1 day\n", "SCN112"),
-        ("  - id: a\n    await: [{event: score_crossed, go: a}]\n    timeout: 1 day\n", "SCN110"),
-        ("  - id: a\n    await: [{event: page_viewed, since: entry, go: a}]\n    timeout: 1 day\n", "SCN110"),
         ("  - stage: mql\n    journey_stage: love\n", "SCN104"),
         ("  - stage: mql\n    allow: {SCN101: because}\n", "SCN201"),
         ("  - go: exit\n", "SCN402"),
@@ -328,40 +321,6 @@ def test_loop_needs_a_wait(tmp_path: Path, steps: str, is_loop: bool) -> None:
 def test_step_is_refused(tmp_path: Path, steps: str, code: str) -> None:
     compilation = compiled(tmp_path, scenario(steps))
     assert code in [one.code for one in compilation.errors], [one.render() for one in compilation.diagnostics]
-
-
-@pytest.mark.parametrize(
-    "header",
-    [
-        "group: a\n",
-        "per: company\n",
-        "per: seminar\n",
-        "on_edit: {default: stay}\n",
-        "pause_clock: run\n",
-        "existing: include\n",
-        "limit: 5 per day\n",
-        "recheck: before_send\n",
-    ],
-)
-def test_header_of_later_versions_is_refused(tmp_path: Path, header: str) -> None:
-    compilation = compiled(tmp_path, scenario("  - stage: mql\n", header))
-    assert [one.code for one in compilation.errors] == ["SCN110"]
-
-
-@pytest.mark.parametrize(
-    "entry",
-    [
-        "{segment: a}",
-        "{inactive: 90 days}",
-        "{manual: true}",
-        "{schedule: monday, segment: a}",
-        "{event: page_viewed, people: 3, within: 14 days}",
-        "{event: page_viewed, existing: include}",
-    ],
-)
-def test_entry_of_later_versions_is_refused(tmp_path: Path, entry: str) -> None:
-    compilation = compiled(tmp_path, edited(N, "{event: form_submitted, form: whitepaper}", entry))
-    assert {one.code for one in compilation.errors} == {"SCN110"}
 
 
 def test_lint_can_be_allowed_for_a_step(tmp_path: Path) -> None:

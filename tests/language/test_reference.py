@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from leadloop.language.builtins import EVENTS, LATER_EVENTS, LEAD_FIELDS
+from leadloop.language.builtins import EVENTS, LEAD_FIELDS
+from leadloop.language.entries import FORMS
 from leadloop.language.messages import MESSAGES
-from leadloop.language.scenario import LATER_ENTRIES, LATER_HEADERS
-from leadloop.language.steps import LATER, READERS
+from leadloop.language.results import RESULTS
+from leadloop.language.steps import READERS
 from tests.language.workspaces import FILES, compiled, scenario
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scenario-language.md").read_text(encoding="utf-8")
@@ -48,15 +49,28 @@ def test_reference_names_every_lead_field(name: str) -> None:
     assert re.search(rf"\b{name}\b", section("Conditions"))
 
 
-@pytest.mark.parametrize("word", [*LATER, *LATER_EVENTS, *(set(LATER_HEADERS) - set(LATER_ENTRIES))])
-def test_reference_names_what_comes_later(word: str) -> None:
-    assert f"`{word}`" in section("Not yet")
+@pytest.mark.parametrize("form", FORMS)
+def test_reference_names_every_form_of_entry(form: str) -> None:
+    assert f"`{{{form}: " in section("Entries")
+
+
+@pytest.mark.parametrize("kind", RESULTS)
+def test_reference_names_the_results_of_steps(kind: str) -> None:
+    assert re.search(rf"^\|[^|]*`{kind}`", section("Conditions"), re.MULTILINE)
 
 
 def test_reference_examples_compile(tmp_path: Path) -> None:
     assert compiled(tmp_path / "a", {"scenarios/scoring.yaml": block("scoring.yaml")}).errors == []
     assert compiled(tmp_path / "b", {"scenarios/lifecycle.yaml": block("lifecycle.yaml")}).errors == []
     assert compiled(tmp_path / "c", {"scenarios/streams.yaml": block("streams.yaml")}).errors == []
+    assert compiled(tmp_path / "g", {"scenarios/segments.yaml": block("segments.yaml")}).errors == []
+    segments = {
+        "scenarios/segments.yaml": "".join(
+            f"{name}: {{when: lead.in_sales}}\n" for name in ("newsletter", "customers")
+        )
+    }
+    maps = FILES["scenarios/welcome.yaml"].replace("goal: {stage: mql}\n", block("Conditions"))
+    assert compiled(tmp_path / "m", {"scenarios/welcome.yaml": maps, **segments}).errors == []
     steps = (
         "  - id: thanks\n    send: {template: mail/thanks}\n"
         + re.sub("^", "  ", block("Steps"), flags=re.M)

@@ -93,7 +93,6 @@ def test_stream_items_have_days(tmp_path: Path) -> None:
         (W, "capacity: 50", "capacity: 0", "SCN105"),
         (W, "}, calendar: office}\nlost", "}, calendar: none}\nlost", "SCN201"),
         (W, "tags: [vip]", "tags: vip", "SCN102"),
-        (W, "tags: [vip]", "records: {seminar: {fields: {title: text}}}", "SCN110"),
         (S, "event: page_viewed", "event: page_view", "SCN201"),
         (S, "id: visit, ", "", "SCN103"),
         (S, "points: 3", "points: 3.5", "SCN105"),

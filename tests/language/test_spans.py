@@ -115,6 +115,7 @@ def test_small_texts_are_read() -> None:
         (parse_until, "2027-02-30"),
         (parse_until, "tomorrow"),
         (parse_until, "run.entry.revisit_on - a day"),
+        (parse_until, "run.call-back.date - 1 day"),
     ],
 )
 def test_small_texts_are_refused_with_an_example(parse: Callable[[str], object], text: str) -> None:

@@ -30,7 +30,7 @@ LAYOUT_PATH = "templates/layouts/default.ja.html.j2"
     ],
 )
 def test_names_in_scope_compile(tmp_path: Path, body: str) -> None:
-    assert compiled(tmp_path, {THANKS: MAIL + body}).diagnostics == []
+    assert compiled(tmp_path, {THANKS: MAIL + body}).errors == []
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ WORKSPACE = """\
 workspace: acme
 timezone: Asia/Tokyo
 locale: ja
-sender: {name: 株式会社アクメ, address: news@acme.example}
+sender: {name: 株式会社アクメ, address: news@acme.example, postal_address: 東京都千代田区, \
+complaint_contact: privacy@acme.example}
 lead_fields:
   industry: {type: enum, values: [manufacturing, it]}
   employees: {type: int}
@@ -79,7 +80,9 @@ subject: こんにちは
 {{ lead | addressee }}
 本文です。
 """
-LAYOUT = "<p>{{ content }}</p><p>{{ sender.name }} <a href='{{ unsubscribe_url }}'>x</a></p>\n"
+LAYOUT = """\
+<p>{{ content }}</p><p>{{ sender.name }} {{ sender.postal_address }} <a href='{{ unsubscribe_url }}'>x</a></p>
+"""
 
 FILES = {
     "scenarios/workspace.yaml": WORKSPACE,

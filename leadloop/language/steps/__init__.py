@@ -9,12 +9,32 @@ from leadloop.language.fields import NAME, Fields, mapping, text
 from leadloop.language.messages import LINTS
 from leadloop.language.nodes import Mapping, Node
 from leadloop.language.plan import GoStep, Step, Target
+from leadloop.language.sources import Place
+from leadloop.language.steps.await_ import read_await
 from leadloop.language.steps.building import RESERVED_IDS, Building, StepSite
-from leadloop.language.steps.flow import read_exit_step, read_go, read_if
-from leadloop.language.steps.lead import read_score, read_stage
-from leadloop.language.steps.mail import read_send, read_stream
-from leadloop.language.steps.sales import read_hand_off, read_recycle, read_task
-from leadloop.language.steps.waits import read_await, read_wait_step
+from leadloop.language.steps.enrol import read_enrol
+from leadloop.language.steps.exit import read_exit_step
+from leadloop.language.steps.experiment import read_experiment
+from leadloop.language.steps.go import read_go
+from leadloop.language.steps.hand_off import read_hand_off
+from leadloop.language.steps.if_ import read_if
+from leadloop.language.steps.notify import read_notify
+from leadloop.language.steps.record import read_record
+from leadloop.language.steps.recycle import read_recycle
+from leadloop.language.steps.repeat import read_repeat
+from leadloop.language.steps.score import read_score
+from leadloop.language.steps.send import read_send
+from leadloop.language.steps.set_ import read_set
+from leadloop.language.steps.stage import read_stage
+from leadloop.language.steps.stream import read_stream
+from leadloop.language.steps.subscribe import read_subscribe
+from leadloop.language.steps.suppress import read_suppress
+from leadloop.language.steps.switch import read_switch
+from leadloop.language.steps.tag import read_tag, read_untag
+from leadloop.language.steps.task import read_task
+from leadloop.language.steps.unsubscribe import read_unsubscribe
+from leadloop.language.steps.wait import read_wait_step
+from leadloop.language.steps.webhook import read_webhook
 from leadloop.language.suggest import Suggestion, nearest
 
 READERS: dict[str, Callable[[StepSite], Step | None]] = {
@@ -22,31 +42,29 @@ READERS: dict[str, Callable[[StepSite], Step | None]] = {
     "wait": read_wait_step,
     "await": read_await,
     "if": read_if,
+    "switch": read_switch,
+    "experiment": read_experiment,
     "score": read_score,
+    "set": read_set,
+    "tag": read_tag,
+    "untag": read_untag,
     "stage": read_stage,
+    "subscribe": read_subscribe,
+    "unsubscribe": read_unsubscribe,
+    "suppress": read_suppress,
+    "record": read_record,
+    "enrol": read_enrol,
     "stream": read_stream,
     "hand_off": read_hand_off,
     "recycle": read_recycle,
     "task": read_task,
+    "notify": read_notify,
+    "webhook": read_webhook,
+    "repeat": read_repeat,
     "go": read_go,
     "exit": read_exit_step,
 }
-LATER = (
-    "switch",
-    "experiment",
-    "set",
-    "tag",
-    "untag",
-    "subscribe",
-    "unsubscribe",
-    "suppress",
-    "record",
-    "enrol",
-    "notify",
-    "webhook",
-    "repeat",
-)
-NEED_ID = frozenset({"send", "await", "hand_off", "recycle", "stream", "task"})
+NEED_ID = frozenset({"send", "await", "experiment", "hand_off", "recycle", "stream", "task", "webhook"})
 JOURNEY_STAGES = ("attention", "interest", "desire", "memory", "action")
 _COMMON = ("id", "title", "journey_stage", "allow")
 _BESIDE = ("timeout", "on_timeout", "then", "else")
@@ -73,7 +91,7 @@ def read_steps(building: Building, nodes: list[Node], path: str, after: Target) 
 
 
 def _kind(node: Mapping) -> str | None:
-    kinds = [key for key in node.names() if key in READERS or key in LATER]
+    kinds = [key for key in node.names() if key in READERS]
     if "exit" in kinds and "notify" in kinds:
         kinds.remove("notify")
     return kinds[0] if len(kinds) == 1 else None
@@ -111,8 +129,8 @@ def _read_step(building: Building, node: Mapping, step_id: str, following: Targe
     kind = _kind(node)
     # Stands for a step with errors, and keeps the place before the steps that are nested in it.
     building.steps[step_id] = GoStep(id=step_id, line=node.place.line, next=following)
-    if kind is None or kind not in READERS:
-        _report_kind(report, node, kind)
+    if kind is None:
+        _report_kind(report, node)
         return
     fields = Fields(report, node, f"a `{kind}` step")
     if fields.take("id") is None and kind in NEED_ID:
@@ -127,23 +145,19 @@ def _read_step(building: Building, node: Mapping, step_id: str, following: Targe
     building.allowed[step_id] = _allowed(fields)
     before = len(report.diagnostics)
     step = READERS[kind](StepSite(building, fields, step_id, base, following))
-    fields.finish(LATER)
-    _silence(report, before, building.allowed[step_id])
+    fields.finish()
+    _silence(building, before, step_id)
     if step is not None:
         building.steps[step_id] = step
 
 
-def _report_kind(report: Report, node: Mapping, kind: str | None) -> None:
-    if kind is not None:
-        place = next(key.place for key, _ in node.entries if key.text == kind)
-        report.add("SCN110", place, what=f"the step `{kind}`", fix="this version has: " + ", ".join(READERS))
-        return
-    kinds = [key for key in node.names() if key in READERS or key in LATER]
+def _report_kind(report: Report, node: Mapping) -> None:
+    kinds = [key for key in node.names() if key in READERS]
     if kinds:
         report.add(
             "SCN411",
             node.place,
-            problem=f"one step does one thing, not {' and '.join(kinds)}",
+            problem=f"one step does one thing, not {' and '.join(f'`{one}`' for one in kinds)}",
             fix="write two steps",
         )
         return
@@ -157,21 +171,26 @@ def _report_kind(report: Report, node: Mapping, kind: str | None) -> None:
     report.add("SCN201", near.place, kind="step", name=near.text, suggestion=Suggestion(near.text, READERS))
 
 
-def _allowed(fields: Fields) -> frozenset[str]:
-    """Return the codes of `allow: {SCN503: reason}`."""
+def _allowed(fields: Fields) -> dict[str, Place]:
+    """Return the codes of `allow: {SCN503: reason}`, and where each is written."""
     node = fields.take("allow")
     found = None if node is None else mapping(fields.report, node, "`allow`")
-    codes = set()
+    codes = {}
     for key, value in found.entries if found is not None else []:
         if key.text not in LINTS:
             fields.report.add(
                 "SCN201", key.place, kind="lint", name=key.text, suggestion=Suggestion(key.text, LINTS)
             )
         elif text(fields.report, value, "the reason") is not None:
-            codes.add(key.text)
-    return frozenset(codes)
+            codes[key.text] = key.place
+    return codes
 
 
-def _silence(report: Report, before: int, codes: frozenset[str]) -> None:
-    if codes:
-        report.diagnostics[before:] = [one for one in report.diagnostics[before:] if one.code not in codes]
+def _silence(building: Building, before: int, step_id: str) -> None:
+    """Drop the lints that were reported while a step was read and that it allows."""
+    allowed = building.allowed[step_id]
+    if not allowed:
+        return
+    found = building.report.diagnostics[before:]
+    building.silenced |= {(step_id, one.code) for one in found if one.code in allowed}
+    building.report.diagnostics[before:] = [one for one in found if one.code not in allowed]

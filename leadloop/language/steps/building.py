@@ -8,20 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from leadloop.language.diagnostics import Report
-from leadloop.language.expressions import Scope
-from leadloop.language.fields import Fields, mapping, named, parsed, text
-from leadloop.language.matchers import MatchReader, Reference
-from leadloop.language.nodes import Mapping, Node, Scalar
-from leadloop.language.plan import COMPLETED, Span, Step, Target, WaitSpec
+from leadloop.language.expressions import Reference, Scope, compile_condition
+from leadloop.language.fields import Fields, items, mapping, named, text
+from leadloop.language.matchers import MatchReader
+from leadloop.language.nodes import Mapping, Node, Scalar, Sequence
+from leadloop.language.plan import Expression, Step, Target
 from leadloop.language.sources import Place
-from leadloop.language.spans import parse_span, parse_time, parse_until
-from leadloop.language.suggest import Suggestion
 from leadloop.language.template_store import TemplateStore
 from leadloop.language.vocabulary import Vocabulary
 
 CONTINUE = "continue"
-RESERVED_IDS = frozenset({CONTINUE, "exit", "never", "send", "skip"})
-"""Words that stand where a step id may stand."""
+RESERVED_IDS = frozenset({CONTINUE, "exit", "never", "send", "skip", "entry", "entered_at", "cycle"})
+"""Words that stand where a step id may stand, and the facts that `run` has of its own."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,16 @@ class Jump:
     origin: str
     node: Scalar
     step_id: str
+
+
+@dataclass(frozen=True)
+class MailUse:
+    """A template or a stream that a step sends; `topic` is None for a notice to our own people."""
+
+    place: Place
+    topic: str | None
+    template: str | None = None
+    stream: str | None = None
 
 
 @dataclass
@@ -53,12 +61,25 @@ class Building:
     """Step id -> kind, also of steps with errors."""
     repeats: Counter[str] = field(default_factory=Counter)
     """How often an id was wanted again, to number generated ids."""
-    allowed: dict[str, frozenset[str]] = field(default_factory=dict)
-    """Step id -> codes of lints that the author silenced."""
+    allowed: dict[str, dict[str, Place]] = field(default_factory=dict)
+    """Step id -> codes of lints that the author silenced, and where."""
+    silenced: set[tuple[str, str]] = field(default_factory=set)
+    """(step id, code) of lints that would have fired."""
     jumps: list[Jump] = field(default_factory=list)
     nested: list[tuple[str, str]] = field(default_factory=list)
     """(step id, first step of a list in it), so that errors in the one keep the other reachable."""
     references: list[Reference] = field(default_factory=list)
+    enrols: list[tuple[str, Place]] = field(default_factory=list)
+    """Scenarios that `enrol` steps name; whether they exist is seen when all files are read."""
+    mails: list[MailUse] = field(default_factory=list)
+    """Templates and streams that steps send, for the checks of the names in them."""
+
+    def lint(self, step_id: str, code: str, place: Place | None = None, **values: object) -> None:
+        """Report a lint about a step, unless the step allows it."""
+        if code in self.allowed.get(step_id, {}):
+            self.silenced.add((step_id, code))
+        else:
+            self.report.add(code, place or self.places[step_id], **values)
 
     def matcher(self, kinds: tuple[str, ...] = ("event", "stage", "when")) -> MatchReader:
         """Return a reader of matchers that may name steps of this scenario."""
@@ -85,6 +106,13 @@ class StepSite:
         node = self.fields.mapping(kind)
         return None if node is None else Fields(self.report, node, f"a `{kind}` step")
 
+    def condition(self, fields: Fields, name: str, example: str | None = None) -> Expression | None:
+        """Return the condition of a setting; it is asked when the journey comes by."""
+        node = fields.take(name, example)
+        return (
+            None if node is None else compile_condition(self.report, node, f"`{name}`", self.building.scope)
+        )
+
     def jump(self, node: Node, what: str) -> Target | None:
         """Return a target that names a step."""
         step_id = text(self.report, node, what)
@@ -102,12 +130,19 @@ class StepSite:
         return self.jump(node, what) or self.next
 
     def on(self, fields: Fields, name: str) -> Target:
-        """Return the target of a setting such as `on_fail`."""
-        return self.target(fields.take(name), f"`{name}`")
+        """Return the target of a setting such as `on_fail`: any target, or a list of steps."""
+        node = fields.take(name)
+        if isinstance(node, Sequence):
+            return self.nested(node, f"`{name}`", name)
+        return self.target(node, f"`{name}`")
 
-    def step_list(self, nodes: list[Node], path: str) -> Target:
-        """Read nested steps; they continue after this step. Return their first."""
-        first = self.building.read_list(self.building, nodes, f"{self.step_id}/{path}", self.next)
+    def nested(self, node: Node, what: str, path: str) -> Target:
+        """Read the steps of a list; `path` names their place below this step."""
+        return self.step_list(items(self.report, node, what), path)
+
+    def step_list(self, nodes: list[Node], path: str, after: Target | None = None) -> Target:
+        """Read nested steps; they continue at `after`, or after this step. Return their first."""
+        first = self.building.read_list(self.building, nodes, f"{self.step_id}/{path}", after or self.next)
         if first.step is not None:
             self.building.nested.append((self.step_id, first.step))
         return first
@@ -121,79 +156,6 @@ def read_exit(report: Report, node: Mapping, what: str) -> Target | None:
     notify = fields.address("notify")
     fields.finish()
     return None if name is None else Target(exit=name, notify=notify)
-
-
-def read_wait(site: StepSite, node: Node, what: str) -> WaitSpec | None:
-    """Return any form of wait: `3 days`, `{for: …, at: …}`, `{until: …, at: …, if_past: …}`."""
-    if not isinstance(node, Mapping):
-        length = parsed(site.report, node, what, parse_span)
-        return None if length is None else _spec(site, node, what, length, None)
-    fields = Fields(site.report, node, what)
-    at = fields.parsed("at", parse_time)
-    if fields.has("until"):
-        spec = _until(site, fields, at)
-    else:
-        length = fields.span("for", "for: 1 day", zero=at is not None)
-        spec = None if length is None else _spec(site, node, what, length, at)
-    fields.finish()
-    return spec
-
-
-def _spec(site: StepSite, node: Node, what: str, length: Span, at: str | None) -> WaitSpec | None:
-    if length.amount == 0 and at is None:
-        site.report.add("SCN107", node.place, what=what, problem="a length of zero does not wait")
-        return None
-    if at is not None and length.unit not in ("days", "weeks", "months", "business_days"):
-        site.report.add(
-            "SCN112",
-            node.place,
-            problem="`at` goes with days, weeks or months",
-            fix="write `{for: 1 day, at: 09:00}`",
-        )
-    return WaitSpec(span=length, at=at)
-
-
-def _until(site: StepSite, fields: Fields, at: str | None) -> WaitSpec | None:
-    written = fields.parsed("until", parse_until)
-    past = fields.take("if_past")
-    if isinstance(past, Scalar) and past.text == "exit":
-        if_past: Target | None = Target(exit=COMPLETED)
-    elif past is None or (isinstance(past, Scalar) and past.text == CONTINUE):
-        if_past = None
-    else:
-        if_past = site.target(past, "`if_past`")
-    node = fields.node.get("until")
-    if written is None or node is None:
-        return None
-    if at is not None and written.at is not None:
-        site.report.add(
-            "SCN112",
-            node.place,
-            problem="the time of day is written twice",
-            fix="keep `at`, or the time in `until`",
-        )
-    if written.until.fact is not None and not instant_fact(site, node, written.until.fact):
-        return None
-    return WaitSpec(until=written.until, at=at or written.at, if_past=if_past)
-
-
-def instant_fact(site: StepSite, node: Node, name: str) -> bool:
-    """Return whether a name is a date or moment that this scenario knows; report it if not."""
-    facts = site.building.scope.facts
-    moments = [known for known, fact in facts.items() if fact.type == "instant"]
-    if name in moments:
-        return True
-    if name in facts:
-        site.report.add(
-            "SCN102",
-            node.place,
-            what=f"`{name}`",
-            wanted="a date or a moment",
-            found=f"of type {facts[name].type}",
-        )
-    else:
-        site.report.add("SCN201", node.place, kind="date", name=name, suggestion=Suggestion(name, moments))
-    return False
 
 
 def required_map(site: StepSite, node: Node, what: str) -> Fields | None:

@@ -1,8 +1,8 @@
-"""The steps `score` and `stage`: what changes the lead."""
+"""`score`: points by hand."""
 
 from __future__ import annotations
 
-from leadloop.language.plan import ScoreStep, StageStep
+from leadloop.language.plan import ScoreStep
 from leadloop.language.scoring import MOST_POINTS
 from leadloop.language.steps.building import StepSite
 
@@ -19,9 +19,3 @@ def read_score(site: StepSite) -> ScoreStep | None:
     if model is None or points is None:
         return None
     return ScoreStep(**site.base, model=model, points=points, reason=reason)
-
-
-def read_stage(site: StepSite) -> StageStep | None:
-    """`stage: mql`."""
-    stage = site.fields.known("stage", "stage", site.building.vocabulary.stages)
-    return None if stage is None else StageStep(**site.base, stage=stage)

@@ -1,0 +1,232 @@
+"""Conditions written as CEL text: checked, with problems at the exact character.
+
+Checks what CEL itself cannot: values of enums, `now` in conditions that wait, scores compared
+with anything but a number, calendars, and the words of other languages (`and`, `=`, `null`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from leadloop.conditions import ConditionError, calendars_named, compile_expression
+from leadloop.language import yaml_mistakes
+from leadloop.language.diagnostics import Report
+from leadloop.language.nodes import Scalar
+from leadloop.language.plan import Expression
+from leadloop.language.reach import unreached
+from leadloop.language.scalar_places import place_in
+from leadloop.language.sources import Place
+from leadloop.language.suggest import Suggestion
+from leadloop.language.vocabulary import NOW
+
+if TYPE_CHECKING:
+    from leadloop.language.expressions import Scope
+
+LONGEST = 2000
+_STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'')
+_PATH = re.compile(r"(?<![\w.])(?:lead|run|event)(?:\.[A-Za-z_]\w*)+(?!\w)", re.ASCII)
+_ROOT = re.compile(r"(?<![\w.])(?:lead|run|event)(?:\.[A-Za-z_]\w*)*", re.ASCII)
+_SCORE = re.compile(r"(?<![\w.])lead\.score\.(\w+)")
+_COMPARED = re.compile(r"\s*(?:>=|<=|==|!=|>|<)\s*(-?\d+)(?!\s*[-+*/%.\w])")
+_COMPARED_BEFORE = re.compile(r"(?<![-+*/%.\w])\s*(-?\d+)\s*(?:>=|<=|==|!=|>|<)\s*$")
+_WORDS = (
+    (re.compile(r"\band\b"), "&&"),
+    (re.compile(r"\bor\b"), "||"),
+    (re.compile(r"\bnot\b"), "!"),
+    (re.compile(r"<>"), "!="),
+    (re.compile(r"(?<![=!<>])=(?!=)"), "=="),
+)
+_SPAN_TEXT = re.compile(r'duration\(\s*["\'](\d+) ?(d|days?|w|weeks?)["\']\s*\)')
+_UNDECLARED = re.compile(r"undeclared reference to '(\w+)'")
+_OVERLOAD = re.compile(r"found no matching overload for '(.*?)' applied to '(.*)'")
+
+
+_TIMED = re.compile(r"(?<![\w.])(?:now\b|(?:days_since|days_until|open)(?=\s*\())")
+_COMPANY_SCORE = re.compile(r"(?<![\w.])lead\.company\.score\.\w+")
+_FUNCTIONS = {
+    "known": "`known()` takes one name: `known(lead.industry)`",
+    "days_since": "`days_since()` takes one date: `days_since(lead.created_at)`",
+    "days_until": "`days_until()` takes one date: `days_until(lead.purchase_timing)`",
+    "open": '`open()` takes the name of a calendar: `open("office")`',
+}
+
+
+def compile_text(report: Report, node: Scalar, scope: Scope) -> Expression | None:
+    """Return the compiled condition, or None after a report."""
+    return _Check(report, node, scope).run()
+
+
+class _Check:
+    def __init__(self, report: Report, node: Scalar, scope: Scope) -> None:
+        self.report = report
+        self.node = node
+        self.scope = scope
+        self.text = node.text
+        self.bare = _STRING.sub(lambda found: '"' + " " * (len(found[0]) - 2) + '"', self.text)
+        self.failed = False
+
+    def run(self) -> Expression | None:
+        if len(self.text) > LONGEST:
+            self.add("SCN301", 0, problem=f"it is longer than {LONGEST} characters", fix="split it")
+            return None
+        self.words()
+        self.names()
+        self.values()
+        self.calendars()
+        self.limits()
+        if self.scope.waiting:
+            self.waiting()
+        if self.failed:
+            return None
+        declared = {name: fact.type for name, fact in self.scope.facts.items()}
+        if not self.scope.waiting:
+            declared["now"] = NOW["now"].type
+        try:
+            return compile_expression(self.text, declared)
+        except ConditionError as error:
+            self.refused(error)
+            return None
+
+    def place(self, at: int, length: int = 1) -> Place:
+        """Return the place of a character of the condition; the whole condition when unsure."""
+        return place_in(self.node, at, length)
+
+    def add(self, code: str, at: int, length: int = 1, hint: str = "", **values: object) -> None:
+        self.failed = True
+        self.report.add(code, self.place(at, length), hint, **values)
+
+    def words(self) -> None:
+        for pattern, instead in _WORDS:
+            if found := pattern.search(self.bare):
+                self.add(
+                    "SCN305", found.start(), len(found[0]), word=f"`{found[0]}`".strip("`"), instead=instead
+                )
+        if found := re.search(r"\bnull\b", self.bare):
+            self.add("SCN306", found.start(), 4)
+        if found := _SPAN_TEXT.search(self.text):
+            hours = int(found[1]) * (24 if found[2].startswith("d") else 168)
+            self.add(
+                "SCN307", found.start(), len(found[0]), written=found[0], instead=f'duration("{hours}h")'
+            )
+        for found in _TIMED.finditer(self.bare) if self.scope.waiting else ():
+            self.add("SCN304", found.start(), len(found[0]), word=found[0])
+
+    def names(self) -> None:
+        for found in _ROOT.finditer(self.bare):
+            name = found[0]
+            if self.bare[found.end() : found.end() + 1] == "(":  # a method: `lead.tags.exists(…)`
+                name = name.rpartition(".")[0]
+            if self.is_declared(name):
+                continue
+            root = name.partition(".")[0] + "."
+            near = [fact for fact in self.scope.facts if fact.startswith(root)]
+            hint = str(Suggestion(name, near))
+            if self.scope.why_not and not near:
+                hint = self.scope.why_not
+            elif name == "lead.company":
+                hint = "write `lead.company.name`"
+            self.add("SCN302", found.start(), len(name), name=name, suggestion=hint)
+
+    def is_declared(self, name: str) -> bool:
+        while name:
+            if name in self.scope.facts:
+                return True
+            name = name.rpartition(".")[0]
+        return False
+
+    def values(self) -> None:
+        """Check every text that is compared with a fact whose values are declared."""
+        for found in _PATH.finditer(self.bare):
+            fact = self.scope.facts.get(found[0])
+            if fact is None or not fact.values:
+                continue
+            for at, literal in self.compared_with(found.start(), found.end()):
+                value = literal[1:-1]
+                if value not in fact.values:
+                    self.add(
+                        "SCN303",
+                        at,
+                        len(literal),
+                        fact=found[0],
+                        value=value,
+                        suggestion=Suggestion(value, fact.values),
+                    )
+
+    def compared_with(self, start: int, end: int) -> list[tuple[int, str]]:
+        """Return (position, literal) of the texts that the fact at `start:end` is compared with."""
+        if after := re.match(r"\s*(?:==|!=)\s*(?=[\"'])", self.bare[end:]):
+            return self.literals(end + after.end(), end + after.end() + 1)
+        if after := re.match(r"\s+in\s*\[([^\]]*)\]", self.bare[end:]):
+            return self.literals(end + after.start(1), end + after.end(1))
+        if before := re.search(r"([\"'][^\"']*[\"'])\s*(?:==|!=|\bin)\s*$", self.bare[:start]):
+            return self.literals(before.start(1), before.end(1))
+        return []
+
+    def literals(self, start: int, stop: int) -> list[tuple[int, str]]:
+        return [(one.start(), one[0]) for one in _STRING.finditer(self.text, start) if one.start() < stop]
+
+    def calendars(self) -> None:
+        """Check the calendars of `open("office")`."""
+        declared = self.scope.vocabulary.workspace.calendars
+        for name, at in calendars_named(self.text):
+            if name not in declared:
+                near = Suggestion(name, declared)
+                self.add("SCN201", at, len(name), kind="calendar", name=name, suggestion=near)
+
+    def limits(self) -> None:
+        """Warn of a number that is the limit of a band, or that is never or too easily reached."""
+        for found in _SCORE.finditer(self.bare):
+            fact = self.scope.facts.get(found[0])
+            number = _COMPARED.match(self.bare, found.end())
+            if fact is None or number is None:
+                continue
+            for band, limit in fact.limits[:-1]:
+                if limit == int(number[1]):
+                    self.report.add(
+                        "SCN504",
+                        self.place(number.start(1), len(number[1])),
+                        number=limit,
+                        band=band,
+                        model=found[1],
+                    )
+        for at, number_text, code, values in unreached(self.bare, self.scope.vocabulary.reach):
+            self.report.add(code, self.place(at, len(number_text)), "", **values)
+
+    def waiting(self) -> None:
+        for found in _COMPANY_SCORE.finditer(self.bare):
+            self.add("SCN309", found.start(), len(found[0]), fact=found[0])
+        for found in _SCORE.finditer(self.bare):
+            after = _COMPARED.match(self.bare, found.end())
+            before = _COMPARED_BEFORE.search(self.bare[: found.start()])
+            if after is None and before is None:
+                self.add("SCN308", found.start(), len(found[0]), fact=found[0], band=f"lead.band.{found[1]}")
+
+    def refused(self, error: ConditionError) -> None:
+        if self.cut():
+            return
+        at = max(0, error.column - 1)
+        problem, fix = error.message, ""
+        if overload := _OVERLOAD.search(problem):
+            sign = overload[1].strip("_")
+            problem = f"`{sign}` cannot take {overload[2]}"
+            fix = "compare a value with one of its own type"
+        elif missing := _UNDECLARED.search(problem):
+            fix = _FUNCTIONS.get(missing[1], "")
+        self.add("SCN301", min(at, max(0, len(self.text) - 1)), problem=problem, fix=fix)
+
+    def cut(self) -> bool:
+        """Report a plain condition that YAML ended too early."""
+        node = self.node
+        if not node.plain:
+            return False
+        rest = node.place.source.line(node.end_line)[node.end_column - 1 :].lstrip()
+        why = ""
+        if rest.startswith("#"):
+            why = "` #` begins a comment"
+        elif node.flow and rest.startswith(","):
+            why = "a comma ends a value inside `{ }`"
+        keys = yaml_mistakes.CONDITION_KEYS
+        return bool(why) and any(
+            yaml_mistakes.report_condition(node.place, self.report, key, why) for key in keys
+        )
