@@ -20,11 +20,13 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.email import EmailActivities
+from activities.integrations import IntegrationActivities
 from activities.journey import JourneyActivities
 from leadloop import __version__
 from leadloop.clock import RealClock
 from leadloop.connection import ConnectionFailedError, connect
-from leadloop.contracts import email_queue, journeys_queue
+from leadloop.contracts import email_queue, integrations_queue, journeys_queue
+from leadloop.delivery.calls import CallOutbox
 from leadloop.delivery.failpoints import failpoint
 from leadloop.delivery.outbox import Outbox
 from leadloop.delivery.render import Renderer
@@ -44,6 +46,7 @@ JOURNEY_THREADS = 4
 JOURNEYS_AT_ONCE = 4
 """Workflow tasks taken from the server at a time: the rest queue there, where they do not time out."""
 EMAIL_THREADS = 4
+INTEGRATION_THREADS = 4
 GRACE = timedelta(seconds=30)
 """How long a stopping worker lets a send finish."""
 BUILD_ID = f"leadloop-{__version__}"
@@ -76,16 +79,33 @@ def make_outbox(env: Environment, settings: Settings, renderer: Renderer) -> Out
     return Outbox(env, renderer, sender, Tokens(env.keys), public_url, failpoint(settings.fail_at))
 
 
+def make_calls(env: Environment, settings: Settings, renderer: Renderer) -> CallOutbox:
+    """Return the outbox of outside calls, with the addresses of the settings."""
+    return CallOutbox(env, renderer, settings.webhooks, settings.slack)
+
+
 @asynccontextmanager
 async def running_engine(
-    env: Environment, client: Client, outbox: Outbox, *, max_cached_workflows: int = 1000
+    env: Environment,
+    client: Client,
+    outbox: Outbox,
+    calls: CallOutbox | None = None,
+    *,
+    max_cached_workflows: int = 1000,
 ) -> AsyncIterator[None]:
-    """Run the workers and services of the published workspace while the block runs."""
+    """Run the workers and services of the published workspace while the block runs.
+
+    Without `calls` outside calls are noted and go nowhere.
+    """
     workspace = env.publications.current().publication.workspace.name
     journeys, emails = JourneyActivities(env), EmailActivities(outbox)
+    calls = calls or CallOutbox(env)
+    integrations = IntegrationActivities(calls)
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:
+        stack.callback(calls.close)
         journey_threads = stack.enter_context(ThreadPoolExecutor(JOURNEY_THREADS, "journeys"))
+        integration_threads = stack.enter_context(ThreadPoolExecutor(INTEGRATION_THREADS, "integrations"))
         email_threads = stack.enter_context(ThreadPoolExecutor(EMAIL_THREADS, "email"))
         await stack.enter_async_context(
             Worker(
@@ -115,6 +135,17 @@ async def running_engine(
                 build_id=BUILD_ID,
             )
         )
+        await stack.enter_async_context(
+            Worker(
+                client,
+                task_queue=integrations_queue(workspace),
+                activities=[integrations.make_call],
+                activity_executor=integration_threads,
+                max_concurrent_activities=INTEGRATION_THREADS,
+                graceful_shutdown_timeout=GRACE,
+                build_id=BUILD_ID,
+            )
+        )
         services = asyncio.create_task(run_services(env, client, workspace, stop))
         try:
             yield
@@ -133,7 +164,8 @@ async def run(settings: Settings) -> None:
         for name in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(name, stopped.set)
         with Renderer() as renderer:
-            async with running_engine(env, await connect(), make_outbox(env, settings, renderer)):
+            outbox, calls = make_outbox(env, settings, renderer), make_calls(env, settings, renderer)
+            async with running_engine(env, await connect(), outbox, calls):
                 print("leadloop worker is running; stop it with Ctrl-C", flush=True)
                 await stopped.wait()
     finally:

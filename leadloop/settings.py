@@ -7,19 +7,51 @@ from __future__ import annotations
 
 import os
 import secrets
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _SECRET_BYTES = 32
 
 
+class Endpoint(BaseModel):
+    """Where calls of one webhook go. The address is a secret too: chats put their key into it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: SecretStr
+    """`https://…`; `http` only to this machine."""
+    secret: SecretStr | None = None
+    """Signs every call (Standard Webhooks): `whsec_` and Base64, or any text."""
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, value: SecretStr) -> SecretStr:
+        parts = urlsplit(value.get_secret_value())
+        if not parts.hostname:
+            raise ValueError("a webhook's url has a host, for example https://crm.example/hooks")
+        if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
+            raise ValueError("a webhook's url begins with https://; http:// goes to this machine only")
+        return value
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class Settings(BaseSettings):
     """Every setting, with its default. In the environment a name carries the prefix `LEADLOOP_`."""
 
-    model_config = SettingsConfigDict(env_prefix="LEADLOOP_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="LEADLOOP_", extra="ignore", hide_input_in_errors=True)
 
     workspace: Path = Path()
     """Folder with `scenarios/` and `templates/`."""
@@ -38,6 +70,10 @@ class Settings(BaseSettings):
     smtp_security: Literal["none", "starttls", "tls"] = "none"
     smtp_username: str | None = None
     smtp_password: SecretStr | None = None
+    webhooks: dict[str, Endpoint] = {}
+    """JSON: name of a declared webhook -> `{"url": …, "secret": …}`. Calls of others go nowhere."""
+    slack: Endpoint | None = None
+    """JSON `{"url": …}`: the incoming webhook of the team's chat, for `notify: {to: slack}`."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """The least that is logged, to standard error."""
     fail_at: str | None = None

@@ -1,9 +1,9 @@
 """Records histories of journeys into tests/histories, for the replay test.
 
-    python scripts/record_histories.py
+    python scripts/record_histories.py [NAME …]
 
-Run it after a change of `workflows/` that old journeys need not survive; else the replay test
-must pass with the histories as they are.
+Without names it records all. Run it after a change of `workflows/` that old journeys need not
+survive; else the replay test must pass with the histories as they are.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ sys.path.insert(0, str(ROOT))
 from sqlmodel import select  # noqa: E402
 
 from leadloop.contracts import WAKE_SIGNAL, WakeSignal  # noqa: E402
+from leadloop.language import plan as p  # noqa: E402
 from leadloop.storage.tables import Enrolment, Offer  # noqa: E402
-from tests.factories import make_environment  # noqa: E402
+from tests.factories import make_environment, make_publication  # noqa: E402
 from tests.inbox.driver import journeys, mails, report  # noqa: E402
+from tests.inbox.played import plan_of, rest  # noqa: E402
 from tests.temporal_env import (  # noqa: E402
     Bench,
     FakeEmail,
@@ -38,9 +40,10 @@ _MACHINE = re.compile(r'("(?:identity|stackTrace)": )"(?:[^"\\]|\\.)*"')
 async def record() -> None:
     """Play each journey on a server of its own time, and write its history."""
     async with time_skipping_server() as server:
-        for name, play in PLAYS.items():
+        for name in sys.argv[1:] or PLAYS:
+            play = PLAYS[name]
             clock = ServerClock(await server.get_current_time())
-            env = make_environment(Path(tempfile.mkdtemp()), clock=clock)
+            env = make_environment(Path(tempfile.mkdtemp()), PUBLICATIONS.get(name), clock=clock)
             bench = Bench(server, env, clock, FakeEmail(env))
             async with running_workers(env, server.client, bench.email):
                 journey = await play(bench)
@@ -107,6 +110,13 @@ async def sold(bench: Bench) -> Enrolment:
     return journey
 
 
+async def called(bench: Bench) -> Enrolment:
+    """A webhook without an address, then a rest."""
+    journey = await enter(bench)
+    await bench.skip(days=2)
+    return journey
+
+
 async def database_away(bench: Bench) -> Enrolment:
     """The local activity fails, so the turn is asked for through the server."""
     journey = await enter(bench)
@@ -125,8 +135,11 @@ PLAYS = {
     "clicked": clicked,
     "unsubscribed": unsubscribed,
     "sold": sold,
+    "called": called,
     "database_away": database_away,
 }
+HOOK = p.WebhookStep(id="hook", to="crm", on_fail=p.Target(exit="failed"))
+PUBLICATIONS = {"called": make_publication(plans={"play": plan_of(HOOK, rest(days=1))})}
 
 if __name__ == "__main__":
     asyncio.run(record())

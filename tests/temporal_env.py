@@ -21,6 +21,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.email import EmailActivities
+from activities.integrations import IntegrationActivities
 from activities.journey import JourneyActivities
 from leadloop.contracts import (
     SEND_MESSAGE,
@@ -28,9 +29,11 @@ from leadloop.contracts import (
     SendReply,
     SendRequest,
     email_queue,
+    integrations_queue,
     journey_workflow_id,
     journeys_queue,
 )
+from leadloop.delivery.calls import CallOutbox
 from leadloop.delivery.outbox import Outbox
 from leadloop.inbox.applier import apply_once
 from leadloop.inbox.due import run_due
@@ -103,12 +106,14 @@ async def running_workers(
     env: Environment,
     client: Client,
     email: FakeEmail | Outbox,
+    calls: CallOutbox | None = None,
     *,
     runner: WorkflowRunner = SANDBOXED,
     max_cached_workflows: int = 1000,
 ) -> AsyncIterator[None]:
     """Run the workers that `worker.py` runs, without its services."""
     turns = JourneyActivities(env)
+    integrations = IntegrationActivities(calls or CallOutbox(env))
     sender = EmailActivities(email) if isinstance(email, Outbox) else email
     async with AsyncExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(8))
@@ -128,6 +133,14 @@ async def running_workers(
                 client,
                 task_queue=email_queue(WORKSPACE, EMAIL_PROVIDER),
                 activities=[sender.send_message],
+                activity_executor=threads,
+            )
+        )
+        await stack.enter_async_context(
+            Worker(
+                client,
+                task_queue=integrations_queue(WORKSPACE),
+                activities=[integrations.make_call],
                 activity_executor=threads,
             )
         )

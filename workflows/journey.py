@@ -11,10 +11,13 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 with workflow.unsafe.imports_passed_through():
     from leadloop.contracts import (
         JOURNEY_WORKFLOW,
+        MAKE_CALL,
         SEND_MESSAGE,
         TAKE_TURN,
         TURN_GAP,
         WAKE_SIGNAL,
+        CallReply,
+        CallRequest,
         JourneyInput,
         JourneyResult,
         Next,
@@ -62,6 +65,8 @@ class JourneyWorkflow:
                 return JourneyResult(outcome=reply.next.outcome or reply.status, turn_no=reply.turn_no)
             if reply.next.kind == "send":
                 await self._send(start, reply.next)
+            elif reply.next.kind == "call":
+                await self._call(start, reply.next)
             else:
                 await self._sleep(heard, reply.wait_seconds)
             turn_no = reply.turn_no + 1
@@ -107,6 +112,19 @@ class JourneyWorkflow:
             task_queue=following.task_queue,
             start_to_close_timeout=timedelta(seconds=following.timeout_seconds),
             heartbeat_timeout=timedelta(seconds=following.heartbeat_seconds),
+            retry_policy=RetryPolicy(
+                initial_interval=timedelta(seconds=following.retry_first_seconds),
+                maximum_interval=timedelta(seconds=following.retry_most_seconds),
+            ),
+        )
+
+    async def _call(self, start: JourneyInput, following: Next) -> None:
+        await workflow.execute_activity(
+            MAKE_CALL,
+            CallRequest(call_id=following.call_id or "", generation=start.generation),
+            result_type=CallReply,
+            task_queue=following.task_queue,
+            start_to_close_timeout=timedelta(seconds=following.timeout_seconds),
             retry_policy=RetryPolicy(
                 initial_interval=timedelta(seconds=following.retry_first_seconds),
                 maximum_interval=timedelta(seconds=following.retry_most_seconds),

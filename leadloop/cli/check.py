@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import gc
-import os
+from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from leadloop.cli.languages import LanguageOption, language_of
 from leadloop.cli.workspaces import WorkspaceOption, find_workspace
 
 if TYPE_CHECKING:
     from leadloop.language.compiler import Compilation
-    from leadloop.language.diagnostics import Diagnostic
+    from leadloop.language.messages import Language
+
+
+_NAMED = 5
+"""So many changed files are named."""
 
 
 class OutputFormat(StrEnum):
@@ -22,6 +28,8 @@ class OutputFormat(StrEnum):
 
     text = "text"
     json = "json"
+    github = "github"
+    sarif = "sarif"
 
 
 def check(
@@ -33,28 +41,83 @@ def check(
     ] = None,
     workspace: WorkspaceOption = None,
     output_format: Annotated[
-        OutputFormat, typer.Option("--format", "-f", help="text for people, json for machines.")
+        OutputFormat,
+        typer.Option(
+            "--format",
+            "-f",
+            help="text for people, json for programs, github for annotations of a pull request, "
+            "sarif for code scanning.",
+        ),
     ] = OutputFormat.text,
+    lang: LanguageOption = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Check again whenever a file changes, until Ctrl-C.")
+    ] = False,
 ) -> None:
-    """Check scenarios, scoring, lifecycle, streams and templates. Exit code 1 on errors."""
+    """Check scenarios, scoring, lifecycle, streams and templates. Exit code 1 on errors.
+
+    Warnings (SCN5xx) leave the exit code 0. docs/scenario-language.md explains every code.
+    """
+    language = language_of(lang)
     folder = find_workspace(workspace)
     missing = [path for path in paths or [] if not path.exists()]
     if missing:
-        typer.echo(f"no such file or folder: {', '.join(map(str, missing))}", err=True)
+        words = {"en": "no such file or folder", "ja": "ファイルまたはフォルダーがありません"}
+        typer.echo(f"{words[language]}: {', '.join(map(str, missing))}", err=True)
         raise typer.Exit(2)
+    if watch and output_format is not OutputFormat.text:
+        raise typer.BadParameter("--watch goes with --format text", param_hint="--watch")
+    if watch:
+        raise typer.Exit(_watch(folder, paths or None, language))
     compilation = _compile(folder, paths or None)
-    errors, warnings = len(compilation.errors), len(compilation.warnings)
+    _print(folder, compilation, output_format, language)
+    raise typer.Exit(_exit_code(compilation))
+
+
+def _exit_code(compilation: Compilation) -> int:
+    return 1 if compilation.errors else 0
+
+
+def _print(folder: Path, compilation: Compilation, output_format: OutputFormat, language: Language) -> None:
+    from leadloop.cli import problems
+
+    found = compilation.diagnostics
     if output_format is OutputFormat.json:
-        _print_json(compilation.diagnostics, errors, warnings)
+        typer.echo(problems.as_json(found, language))
+    elif output_format is OutputFormat.sarif:
+        from leadloop.cli.sarif import as_sarif
+
+        typer.echo(as_sarif(folder, found, language))
+    elif output_format is OutputFormat.github:
+        if found:
+            typer.echo(problems.as_github(folder, found, language))
+        typer.echo(summary(compilation, language))
     else:
-        _print_text(folder, compilation.diagnostics)
-        plans = len(compilation.publication.plans) if compilation.publication else None
-        typer.echo(_summary(errors, warnings, plans))
-    if errors:
-        raise typer.Exit(1)
+        if found:
+            typer.echo(problems.as_text(folder, found, language) + "\n")
+        typer.echo(summary(compilation, language))
 
 
-def _compile(folder: Path, only: list[Path] | None) -> Compilation:
+def _watch(folder: Path, only: Sequence[Path] | None, language: Language) -> int:
+    """Check now and after every change, until Ctrl-C; return the last exit code."""
+    from leadloop.cli.watching import changed, snapshot, wait_for_change
+
+    code = 0
+    try:
+        state = snapshot(folder)
+        while True:
+            compilation = _compile(folder, only)
+            code = _exit_code(compilation)  # known before it is told: Ctrl-C may come at once
+            _print(folder, compilation, OutputFormat.text, language)
+            before, state = state, wait_for_change(folder, state)
+            names = changed(folder, before, state)
+            more = ", …" if len(names) > _NAMED else ""
+            typer.echo(f"\n{datetime.now().astimezone():%H:%M:%S} {', '.join(names[:_NAMED])}{more}")
+    except KeyboardInterrupt:
+        return code
+
+
+def _compile(folder: Path, only: Sequence[Path] | None) -> Compilation:
     """Compile without garbage collection, which would be a tenth of the command's time."""
     gc.disable()
     try:
@@ -65,35 +128,18 @@ def _compile(folder: Path, only: list[Path] | None) -> Compilation:
         gc.enable()
 
 
-def _print_json(diagnostics: list[Diagnostic], errors: int, warnings: int) -> None:
-    import json
-
-    from leadloop.language.diagnostics import to_json
-
-    document = {"errors": errors, "warnings": warnings, "diagnostics": to_json(diagnostics)}
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
-
-
-def _print_text(folder: Path, diagnostics: list[Diagnostic]) -> None:
-    """Print the problems with paths from the current folder, so that editors can open them."""
-    from dataclasses import replace
-
-    from leadloop.language.diagnostics import render_text
-
-    prefix = os.path.relpath(folder)
-    if prefix.startswith(os.pardir):
-        prefix = str(folder)
-    if prefix != os.curdir:
-        diagnostics = [replace(one, path=os.path.join(prefix, one.path)) for one in diagnostics]
-    if diagnostics:
-        typer.echo(render_text(diagnostics) + "\n")
-
-
-def _summary(errors: int, warnings: int, plans: int | None) -> str:
-    parts = [_count(errors, "error")] if errors else []
+def summary(compilation: Compilation, language: Language) -> str:
+    """Return the last line: how many scenarios are good, and how many errors and warnings there are."""
+    scenarios = len(compilation.publication.plans) if compilation.publication else None
+    errors, warnings = len(compilation.errors), len(compilation.warnings)
+    if language == "ja":
+        parts = [f"シナリオ{scenarios}件: 問題なし"] if scenarios is not None else []
+        parts += [f"エラー{errors}件"] if errors else []
+        parts += [f"警告{warnings}件"] if warnings else []
+        return "、".join(parts)
+    parts = [f"{_count(scenarios, 'scenario')} ok"] if scenarios is not None else []
+    parts += [_count(errors, "error")] if errors else []
     parts += [_count(warnings, "warning")] if warnings else []
-    if plans is not None:
-        parts.insert(0, f"{_count(plans, 'scenario')} ok")
     return ", ".join(parts)
 
 

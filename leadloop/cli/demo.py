@@ -52,7 +52,7 @@ def demo(
     """
     from httpx import HTTPError
 
-    from leadloop.cli.publish import compile_or_exit, workspace_folder
+    from leadloop.cli.compiling import compile_or_exit, workspace_folder
     from leadloop.demo.doors import DoorError
     from leadloop.demo.folders import DemoError, empty_state
     from leadloop.demo.governor import StalledError

@@ -15,7 +15,18 @@ from leadloop.inbox.facts import lead_facts, lead_zone
 from leadloop.journey.calendar import add_span
 from leadloop.journey.state import JourneyState
 from leadloop.journey.walk import safe_values
-from leadloop.language.plan import Matcher, Plan, Publication, StageMatch, WhenMatch
+from leadloop.language.plan import (
+    Armed,
+    ChangeMatch,
+    EntryMatch,
+    EventMatch,
+    Matcher,
+    Plan,
+    Publication,
+    SegmentMatch,
+    StageMatch,
+    WhenMatch,
+)
 from leadloop.leads.consent import may_mail
 from leadloop.scoring.matching import is_true
 from leadloop.storage.environment import Environment
@@ -32,7 +43,13 @@ from leadloop.storage.tables import (
 )
 from leadloop.web.lead_view import display_name
 
-_MATCHER: TypeAdapter[Matcher] = TypeAdapter(Matcher)
+_MATCHER: TypeAdapter[Armed] = TypeAdapter(Armed)
+_ENTRIES = {
+    "inactive": "a time without activity",
+    "date": "a date",
+    "schedule": "a recurring time",
+    "manual": "somebody's request",
+}
 _UNSENT = (MessageStatus.SKIPPED, MessageStatus.FAILED, MessageStatus.HELD, MessageStatus.UNCERTAIN)
 
 
@@ -68,12 +85,18 @@ def explain_lead(session: Session, env: Environment, lead_id: str) -> dict[str, 
     }
 
 
-def describe_match(match: Matcher) -> str:
+def describe_match(match: Armed | EntryMatch) -> str:
     """Return what a matcher waits for: `email_clicked of thanks`."""
     if isinstance(match, StageMatch):
         return f"stage {' or '.join(match.stages)}"
     if isinstance(match, WhenMatch):
         return match.when.source
+    if isinstance(match, ChangeMatch):
+        return f"another {match.fact}"
+    if isinstance(match, SegmentMatch):
+        return f"segment {match.segment}"
+    if not isinstance(match, EventMatch):
+        return _ENTRIES[match.kind]
     words = [match.event]
     for one in match.properties:
         wanted = " or ".join(str(value) for value in one.values) if one.prefix is None else f"{one.prefix}…"

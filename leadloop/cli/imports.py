@@ -1,4 +1,4 @@
-"""`leadloop import FILE`: leads from a CSV file."""
+"""`leadloop import FILE`: leads, or records of one kind, from a CSV file."""
 
 from __future__ import annotations
 
@@ -18,12 +18,23 @@ _PROBLEMS_SHOWN = 20
 
 def import_file(
     file: Annotated[Path, typer.Argument(help="A CSV file, UTF-8 or Shift_JIS, with a heading row.")],
+    records: Annotated[
+        str | None,
+        typer.Option(
+            "--records",
+            metavar="KIND",
+            help="Import records of this kind: a column `key`, its fields, `email` and `company`.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count only; write nothing.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document on standard output, nothing else there.")
     ] = False,
 ) -> None:
-    """Import leads. Good rows go in, bad ones are listed; importing a file again changes nothing more.
+    """Import leads, or records of one kind. Good rows go in, bad ones are listed.
+
+    Importing a file again changes nothing more.
 
     Exit code 1 where a row was refused or the file could not be read to its end.
     """
@@ -31,20 +42,26 @@ def import_file(
 
     from leadloop.leads.csv_files import CsvFileError
     from leadloop.leads.importing import import_leads
+    from leadloop.leads.record_importing import import_records
+    from leadloop.leads.records import NoSuchKindError
 
-    show_progress = sys.stderr.isatty() and not as_json
+    progress = _show_progress if sys.stderr.isatty() and not as_json else _quiet
     with open_environment() as env:
         try:
-            report = import_leads(
-                env, file, dry_run=dry_run, progress=_show_progress if show_progress else _quiet
-            )
+            if records is None:
+                report = import_leads(env, file, dry_run=dry_run, progress=progress)
+            else:
+                report = import_records(env, records, file, dry_run=dry_run, progress=progress)
         except CsvFileError as error:
             typer.echo(f"{file}: {error}", err=True)
+            raise typer.Exit(1) from None
+        except NoSuchKindError as error:
+            typer.echo(error.problems[0].problem, err=True)
             raise typer.Exit(1) from None
     if as_json:
         _print_json(report)
     else:
-        _print_text(file, report)
+        _print_text(file, report, "leads" if records is None else f"records ({records})")
     if report.refused or not report.complete:
         raise typer.Exit(1)
 
@@ -63,17 +80,18 @@ def _print_json(report: ImportReport) -> None:
     typer.echo(json.dumps(asdict(report), ensure_ascii=False, indent=2))
 
 
-def _print_text(file: Path, report: ImportReport) -> None:
+def _print_text(file: Path, report: ImportReport, things: str) -> None:
     for found in report.problems[:_PROBLEMS_SHOWN]:
         where = f"{file}:{found.line}" + (f" ({found.field})" if found.field else "")
         typer.echo(f"{where}: {found.problem}")
     if report.problem_count > _PROBLEMS_SHOWN:
         typer.echo(f"… and {report.problem_count - _PROBLEMS_SHOWN:,} more problems; --json lists them")
     if report.ignored_columns:
-        typer.echo(f"columns that no lead field is named like: {', '.join(report.ignored_columns)}")
+        thing = "lead" if things == "leads" else "record"
+        typer.echo(f"columns that no {thing} field is named like: {', '.join(report.ignored_columns)}")
     would = "would be " if report.dry_run else ""
     typer.echo(
         f"{report.rows:,} rows ({'cp932' if report.encoding == 'cp932' else 'UTF-8'}): "
-        f"{report.created:,} leads {would}created, {report.updated:,} {would}updated, "
+        f"{report.created:,} {things} {would}created, {report.updated:,} {would}updated, "
         f"{report.unchanged:,} unchanged, {report.refused:,} rows refused"
     )

@@ -18,19 +18,25 @@ class Commands(LazyGroup):
         LazyCommand("demo", "leadloop.cli.demo:demo", "Play 60 days of journeys in two minutes."),
         LazyCommand("new", "leadloop.cli.new:new", "Write a first scenario or workspace.", logs=False),
         LazyCommand("check", "leadloop.cli.check:check", "Check a workspace.", logs=False),
+        LazyCommand("schema", "leadloop.cli.schema:schema", "Print JSON Schema for editors.", logs=False),
         LazyCommand(
             "graph", "leadloop.cli.graph:graph", "Print a scenario as a Mermaid flowchart.", logs=False
         ),
         LazyCommand(
             "try", "leadloop.cli.try_scenario:try_scenario", "Show a scenario as three timelines.", logs=False
         ),
+        LazyCommand("preview", "leadloop.cli.preview:preview", "Render a scenario's mails for a lead."),
+        LazyCommand("send", "leadloop.cli.send:send", "Send a test of a template."),
+        LazyCommand("plan", "leadloop.cli.plan:plan", "Show what publishing would change."),
         LazyCommand("publish", "leadloop.cli.publish:publish", "Compile the workspace and make it live."),
-        LazyCommand("scenarios", "leadloop.cli.scenarios:scenarios", "List what is live, with counts."),
+        LazyCommand("scenarios", "leadloop.cli.scenarios:scenarios", "List what is live, and versions."),
+        LazyCommand("diff", "leadloop.cli.diff:diff", "Show what differs between two versions."),
         LazyCommand("status", "leadloop.cli.status:status", "Show how the engine stands, in numbers."),
         LazyCommand("lead", "leadloop.cli.leads:app", "List leads, and show what happened to one."),
         LazyCommand("why", "leadloop.cli.why:why", "Explain every turn of a lead's journeys."),
         LazyCommand("event", "leadloop.cli.events:app", "Put events in by hand."),
-        LazyCommand("import", "leadloop.cli.imports:import_file", "Import leads from a CSV file."),
+        LazyCommand("enrol", "leadloop.cli.enrol:enrol", "Enter leads into a scenario by hand."),
+        LazyCommand("import", "leadloop.cli.imports:import_file", "Import leads or records from a CSV file."),
         LazyCommand("deal", "leadloop.cli.deal:app", "Report what became of a deal."),
         LazyCommand("doctor", "leadloop.cli.doctor:doctor", "Check the invariants of the database."),
         LazyCommand("serve", "leadloop.cli.serve:serve", "Run only the web server."),

@@ -3,78 +3,142 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from leadloop.cli.compiling import compile_or_exit, workspace_folder
 from leadloop.cli.environments import StateOption, environment_of, open_database, settings_for
+from leadloop.cli.languages import LanguageOption
 from leadloop.cli.output import JsonOption, print_json
-from leadloop.cli.workspaces import WorkspaceOption, find_workspace
+from leadloop.cli.plan import print_plan
+from leadloop.cli.workspaces import WorkspaceOption
 
 if TYPE_CHECKING:
-    from leadloop.language.plan import Publication
-    from leadloop.settings import Settings
+    from leadloop.inbox.planning.report import PublishPlan
+    from leadloop.inbox.publishing import Published
+
+
+_FATES = {
+    "move": "journeys that move to the new version in their next turn: {}",
+    "finish": "journeys that end as `edited` after their step: {}",
+    "exit": "journeys that end as `edited` now: {}",
+}
 
 
 def publish(
     workspace: WorkspaceOption = None,
     state: StateOption = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Compile and compare only; publish nothing.")
-    ] = False,
+    confirm: Annotated[
+        int | None,
+        typer.Option(
+            "--confirm",
+            min=0,
+            metavar="NUMBER",
+            help="Agree to as many mails in 24 hours, where more than limits.confirm_over are expected.",
+            show_default=False,
+        ),
+    ] = None,
+    approved_by: Annotated[
+        str | None,
+        typer.Option(
+            "--approved-by",
+            metavar="NAME",
+            help="Who else agreed to that many mails. Not the one who publishes.",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan only; publish nothing.")] = False,
+    lang: LanguageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compile the workspace and make it live. Journeys that run keep the plan they began with.
+    """Compile the workspace and make it live, all or nothing.
 
-    Publishing what is live already changes nothing. Exit code 1 on errors.
+    People in flight follow the `on_edit` of their scenario. Where more mails are expected in 24 hours
+    than `limits.confirm_over`, it asks for their number. Publishing what is live already changes
+    nothing. Exit code 1 on errors, and where nothing was published.
     """
+    from leadloop.inbox.planning.report import make_plan
+    from leadloop.inbox.publishing import publish_workspace
     from leadloop.storage.migrations import check_schema
-    from leadloop.storage.publications import NotPublishedError
-    from leadloop.storage.publications import publish as store
 
     settings = settings_for(state)
-    publication = compile_or_exit(workspace_folder(workspace, settings))
+    publication = compile_or_exit(workspace_folder(workspace, settings), lang=lang)
+    by = _user()
     with open_database(settings) as database:
         check_schema(database)
         env = environment_of(settings, database)
-        try:
-            current = env.publications.current()
-        except NotPublishedError:
-            current = None
-        changes = _changes(current.parts if current else {}, publication.digests())
-        publication_id = current.id if current else None
+        with database.read() as session:
+            plan = make_plan(session, env, publication, env.clock.now())
+        published = None
         if not dry_run:
-            with database.write() as session:
-                publication_id = store(session, publication, _user(), env.clock.now())
+            if plan.needs_confirmation:
+                _confirm(plan, by, confirm, approved_by)
+            published = publish_workspace(
+                env, publication, by, env.clock.now(),
+                approver=approved_by, expected_mails=plan.mails.day if plan.needs_confirmation else None,
+            )  # fmt: skip
     if as_json:
-        print_json({"publication": publication_id, "dry_run": dry_run, "changes": changes})
+        print_json(_document(plan, published))
+    elif published is None:
+        print_plan(plan)
+        typer.echo("dry run: nothing was published")
     else:
-        _print(changes, publication_id, dry_run)
+        _print(plan, published)
 
 
-def _changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return the parts that differ: `added`, `changed`, `removed`. Sources say nothing of their own."""
-    old = {name: digest for name, digest in before.items() if not name.startswith("source:")}
-    new = {name: digest for name, digest in after.items() if not name.startswith("source:")}
+def _confirm(plan: PublishPlan, by: str, confirm: int | None, approved_by: str | None) -> None:
+    """Return where so many mails are agreed to; exit with code 1 otherwise."""
+    mails = plan.mails.day
+    problem = (
+        f"about {mails} mails are expected in 24 hours, more than {plan.confirm_over} (limits.confirm_over)"
+    )
+    if approved_by is not None:
+        if _same_person(approved_by, by):
+            typer.echo(f"nothing was published: {problem}, and `{by}` cannot approve of it alone", err=True)
+            raise typer.Exit(1)
+        return
+    if confirm is None:
+        typer.echo(f"{problem}; `leadloop plan` shows where they come from", err=True)
+        try:
+            confirm = int(typer.prompt("Type the number of mails to publish", err=True))
+        except (typer.Abort, ValueError):
+            confirm = -1
+        if confirm == mails:
+            return
+        typer.echo("nothing was published: the number was not confirmed (or use --confirm)", err=True)
+        raise typer.Exit(1)
+    if confirm < mails:
+        typer.echo(f"nothing was published: {problem}; --confirm {confirm} is not enough", err=True)
+        raise typer.Exit(1)
+
+
+def _same_person(one: str, other: str) -> bool:
+    return not one.strip() or one.strip().casefold() == other.strip().casefold()
+
+
+def _document(plan: PublishPlan, published: Published | None) -> dict[str, Any]:
     return {
-        "added": sorted(new.keys() - old.keys()),
-        "changed": sorted(name for name in new.keys() & old.keys() if new[name] != old[name]),
-        "removed": sorted(old.keys() - new.keys()),
+        "publication": published.id if published is not None else plan.live,
+        "dry_run": published is None,
+        "changes": dict(plan.parts),
+        "journeys": dict(published.journeys) if published is not None else {},
+        "plan": plan.as_json(),
     }
 
 
-def _print(changes: dict[str, list[str]], publication_id: str | None, dry_run: bool) -> None:
-    for verb, names in changes.items():
+def _print(plan: PublishPlan, published: Published) -> None:
+    for verb, names in plan.parts.items():
         for name in names:
             typer.echo(f"{verb:<8} {name.replace(':', ' ')}")
-    if not any(changes.values()):
+    if not published.is_new:
         typer.echo("nothing has changed")
-    elif dry_run:
-        typer.echo("dry run: nothing was published")
-    else:
-        typer.echo(f"published {publication_id}")
+        return
+    if not any(plan.parts.values()):
+        typer.echo("only comments or the layout of files have changed")
+    for what, number in published.journeys.items():
+        typer.echo(_FATES[what].format(number))
+    typer.echo(f"published {published.id}")
 
 
 def _user() -> str:
@@ -82,33 +146,3 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a user id without a name
         return "leadloop publish"
-
-
-def workspace_folder(workspace: Path | None, settings: Settings) -> Path:
-    """Return the workspace of a command: the option, else LEADLOOP_WORKSPACE, else the nearest one."""
-    if workspace is None and "workspace" in settings.model_fields_set:
-        workspace = settings.workspace
-    return find_workspace(workspace)
-
-
-def compile_or_exit(folder: Path) -> Publication:
-    """Return what a workspace compiles to. Problems go to standard error; exit code 1 on errors."""
-    from leadloop.language.compiler import compile_workspace
-    from leadloop.language.diagnostics import render_text
-
-    compilation = compile_workspace(folder)
-    if compilation.diagnostics:
-        typer.echo(render_text(compilation.diagnostics), err=True)
-    if compilation.publication is None:
-        typer.echo(f"nothing was published: correct the errors in {folder.resolve()}", err=True)
-        raise typer.Exit(1)
-    return compilation.publication
-
-
-def versions_of(parts: Mapping[str, Any]) -> dict[str, str]:
-    """Return the published version of each scenario: the first letters of its plan's digest."""
-    return {
-        name.removeprefix("plan:"): str(digest)[:12]
-        for name, digest in parts.items()
-        if name.startswith("plan:")
-    }

@@ -40,6 +40,8 @@ def status(state: StateOption = None, as_json: JsonOption = False) -> None:
     typer.echo(f"wakes to send     {document['wakes']}")
     counts = ", ".join(f"{name} {number}" for name, number in document["messages"].items())
     typer.echo(f"messages          {counts or 'none'}")
+    for name, number in document["calls"].items():
+        typer.echo(f"calls             {name} {number}")
     for one in document["uncertain"]:
         at = shown_at(one["claimed_at"], zone)
         typer.echo(f"uncertain         message {one['id']} to lead {one['lead_id']}, {one['scenario']}, {at}")
@@ -83,6 +85,7 @@ def _document(env: Environment) -> dict[str, Any]:
             ),
             "wakes": count(select(func.count()).select_from(Wake)),
             "messages": {MessageStatus(word).value: number for word, number in messages},
+            "calls": _calls(session),
             "uncertain": [
                 {
                     "id": one.id,
@@ -95,3 +98,16 @@ def _document(env: Environment) -> dict[str, Any]:
                 for one in uncertain
             ],
         }
+
+
+def _calls(session: Any) -> dict[str, int]:
+    """Count the outside calls by what became of them; `noted only` are those without an address."""
+    from sqlalchemy import func
+    from sqlmodel import col, select
+
+    from leadloop.storage.tables import Call, CallStatus
+
+    rows = session.exec(
+        select(Call.status, Call.sink, func.count()).group_by(col(Call.status), col(Call.sink))
+    ).all()
+    return {"noted only" if sink else CallStatus(word).value: number for word, sink, number in rows}

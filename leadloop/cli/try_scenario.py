@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from leadloop.cli.languages import Lang, LanguageOption, language_of
 from leadloop.cli.workspaces import WorkspaceOption, find_workspace
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def try_scenario(
             "--from", formats=["%Y-%m-%d"], help="First day. Default: next Monday.", show_default=False
         ),
     ] = None,
+    lang: LanguageOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document on standard output, nothing else there.")
     ] = False,
@@ -43,7 +45,7 @@ def try_scenario(
     gc.disable()  # a short run makes no garbage worth collecting
     from leadloop.journey.simulate import BEHAVIOURS, simulate
 
-    publication = _compile(find_workspace(workspace))
+    publication = _compile(find_workspace(workspace), lang)
     plan = _find(publication, scenario)
     zone = ZoneInfo(publication.workspace.timezone)
     start = _begin(begin, zone)
@@ -56,13 +58,13 @@ def try_scenario(
         _print(timeline, zone)
 
 
-def _compile(folder: Path) -> Publication:
+def _compile(folder: Path, lang: Lang | None) -> Publication:
+    from leadloop.cli.problems import print_problems
     from leadloop.language.compiler import compile_workspace
-    from leadloop.language.diagnostics import render_text
 
     compilation = compile_workspace(folder)
     if compilation.publication is None:
-        typer.echo(render_text(compilation.errors), err=True)
+        print_problems(compilation.errors, language_of(lang))
         raise typer.Exit(1)
     return compilation.publication
 

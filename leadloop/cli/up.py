@@ -26,7 +26,7 @@ def up(
     Mails go to the mailbox page, never out. Ctrl-C or SIGTERM stops everything in order; started
     again on the same folder, journeys go on where they were.
     """
-    from leadloop.cli.publish import compile_or_exit, workspace_folder
+    from leadloop.cli.compiling import compile_or_exit, workspace_folder
 
     settings = settings_for(state)
     folder = workspace_folder(workspace, settings)

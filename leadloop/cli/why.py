@@ -62,7 +62,8 @@ def _journey_lines(journey: dict[str, Any], zone: ZoneInfo) -> list[str]:
         f"(enrolment {journey['enrolment']}, version {journey['version']})"
     )
     for turn in journey["turns"]:
-        lines.append(f"  turn {turn['turn']}  {shown_at(turn['at'], zone)}  {_cause(turn['cause'])}")
+        because = _cause(turn["cause"], turn["trace"])
+        lines.append(f"  turn {turn['turn']}  {shown_at(turn['at'], zone)}  {because}")
         lines += [f"    {_trace(one, zone)}" for one in turn["trace"]]
         lines.append(f"    → {_next(turn['next'], zone)}")
     for one in journey["unsent"]:
@@ -82,7 +83,9 @@ def _standing(journey: dict[str, Any], zone: ZoneInfo) -> str:
     return f"ended {journey['outcome']}{reason} {shown_at(journey['ended_at'], zone)}"
 
 
-def _cause(cause: dict[str, Any]) -> str:
+def _cause(cause: dict[str, Any], trace: list[dict[str, Any]]) -> str:
+    if trace and trace[0].get("moved"):
+        return "because the date it waits for changed"
     match cause.get("kind"):
         case "start":
             return "because it began"
@@ -95,6 +98,11 @@ def _cause(cause: dict[str, Any]) -> str:
         case "message":
             reason = f" ({cause['reason']})" if cause.get("reason") else ""
             return f"because its message was {cause['status']}{reason}"
+        case "call":
+            code = f" ({cause['code']})" if cause.get("code") else ""
+            return f"because its call was {cause['status']}{code}"
+        case "moved":
+            return "because a new version was published"
         case "ended":
             reason = f" ({cause['reason']})" if cause.get("reason") else ""
             return f"because it was ended: {cause['outcome']}{reason}"
@@ -131,6 +139,8 @@ def _next(following: dict[str, Any], zone: ZoneInfo) -> str:
     match following.get("kind"):
         case "send":
             return f"send message {following.get('message_id')}"
+        case "call":
+            return f"make call {following.get('call_id')}"
         case "end":
             return f"end: {following.get('outcome')}"
         case _:

@@ -10,9 +10,15 @@ from typing import Any
 from sqlmodel import Session, delete
 
 from leadloop.delivery.addresses import AddressError, checked_address
+from leadloop.delivery.claim import NOTICE
 from leadloop.delivery.context import build_context
 from leadloop.delivery.mime import Mail, build_mime
-from leadloop.delivery.notices import NOTICE_PREFIX, notice_context, notice_templates
+from leadloop.delivery.notices import (
+    NOTICE_PREFIX,
+    internal_templates,
+    notice_context,
+    notice_templates,
+)
 from leadloop.delivery.render import Rendered, Renderer, RenderError
 from leadloop.delivery.scope import mail_locales
 from leadloop.delivery.tokens import Tokens
@@ -76,6 +82,8 @@ def draft(
     publication = env.publications.get(message.publication_id, session).publication
     if message.template.startswith(NOTICE_PREFIX):
         return _notice_draft(session, env, addresses, publication, message, lead, enrolment)
+    if message.kind == NOTICE:
+        return _internal_draft(session, env, publication, message, lead, enrolment)
     if not lead.email:
         raise AddressError("the lead has no address")
     unsubscribe_url = addresses.unsubscribe(message.id)
@@ -109,6 +117,28 @@ def _notice_draft(
         name=message.template.removeprefix(NOTICE_PREFIX),
         locales=tuple(mail_locales(None, publication.workspace)),
         context=context,
+        subject=message.subject_override,
+        unsubscribe_url=None,
+    )
+
+
+def _internal_draft(
+    session: Session,
+    env: Environment,
+    publication: Publication,
+    message: Message,
+    lead: Lead,
+    enrolment: Enrolment,
+) -> Draft:
+    """A workspace's template for somebody of the house: about the lead, in the workspace's language."""
+    if not message.to_address:
+        raise AddressError("the notice has no address")
+    return Draft(
+        to=message.to_address,
+        templates=internal_templates(publication),
+        name=message.template,
+        locales=tuple(mail_locales(None, publication.workspace)),
+        context=build_context(session, env, publication, message, lead, enrolment),
         subject=message.subject_override,
         unsubscribe_url=None,
     )

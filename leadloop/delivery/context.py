@@ -8,10 +8,12 @@ from sqlmodel import Session
 
 from leadloop.conditions import FactValue
 from leadloop.delivery.scope import template_context
-from leadloop.inbox.facts import lead_facts, lead_zone, run_facts
+from leadloop.inbox.apply import Application
+from leadloop.inbox.facts import lead_facts, lead_zone
+from leadloop.inbox.journey_facts import journey_values
 from leadloop.language.plan import Publication
 from leadloop.storage.environment import Environment
-from leadloop.storage.tables import Enrolment, Event, Lead, Message
+from leadloop.storage.tables import Enrolment, Lead, Message
 
 
 def build_context(
@@ -24,22 +26,33 @@ def build_context(
     unsubscribe_url: str = "",
 ) -> dict[str, Any]:
     """Return plain data for the message's template, as the lead is now."""
+    return journey_context(session, env, publication, lead, enrolment, message.id, unsubscribe_url)
+
+
+def journey_context(
+    session: Session,
+    env: Environment,
+    publication: Publication,
+    lead: Lead,
+    enrolment: Enrolment,
+    message_id: str = "",
+    unsubscribe_url: str = "",
+) -> dict[str, Any]:
+    """Return plain data about a journey's lead, its company and its run, for a template or a call."""
     workspace = publication.workspace
-    zone = lead_zone(lead, workspace)
-    facts = lead_facts(session, publication, lead, env.clock.now())
-    cause = session.get(Event, enrolment.cause_event_id) if enrolment.cause_event_id else None
-    declared = workspace.events.get(cause.type, {}) if cause else {}
-    run = run_facts(cause.properties if cause else {}, declared, enrolment.entered_at, enrolment.cycle, zone)
-    person = _below(facts, "lead")
+    now = env.clock.now()
+    person = _below(lead_facts(session, publication, lead, now), "lead")
+    plan = env.publications.plan(enrolment.plan_digest, session)
+    run = _below(journey_values(Application(session, env, lead, now), enrolment, plan), "run")
     return template_context(
         workspace,
         lead={**person, "id": lead.id},
         company=person.get("company"),
-        run=_below(run, "run"),
-        message_id=message.id,
+        run=run,
+        message_id=message_id,
         unsubscribe_url=unsubscribe_url,
         models=publication.scoring.models,
-        zone=zone,
+        zone=lead_zone(lead, workspace),
     )
 
 

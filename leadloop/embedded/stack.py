@@ -18,15 +18,16 @@ from leadloop.delivery.tokens import Tokens
 from leadloop.embedded.processes import StateLock, free_port
 from leadloop.embedded.temporal_server import running_temporal
 from leadloop.embedded.web_server import running_web
+from leadloop.inbox.publishing import publish_workspace
 from leadloop.keys import Keys
 from leadloop.language.plan import Publication
 from leadloop.settings import Settings, temporal_is_configured
 from leadloop.storage.database import Database
 from leadloop.storage.environment import Environment
 from leadloop.storage.migrations import upgrade
-from leadloop.storage.publications import PublicationStore, publish
+from leadloop.storage.publications import PublicationStore
 from leadloop.web.app import create_app
-from worker import make_outbox, running_engine
+from worker import make_calls, make_outbox, running_engine
 
 _PORTS = ("web", "smtp", "temporal", "temporal_ui")
 _PREFERRED = {"web": 8080, "smtp": 1025, "temporal": 7233, "temporal_ui": 8233}
@@ -66,8 +67,7 @@ async def running_stack(
         env = _environment(settings, clock)
         stack.callback(env.database.close)
         upgrade(env.database)
-        with env.database.write() as session:
-            publish(session, publication, by, clock.now())
+        publish_workspace(env, publication, by, clock.now())
         mailbox = Mailbox(state / "mailbox", port=ports["smtp"])
         mailbox.start()
         stack.callback(mailbox.stop)
@@ -83,7 +83,9 @@ async def running_stack(
         stack.enter_context(running_web(app, "127.0.0.1", ports["web"]))
         renderer = stack.enter_context(Renderer())
         outbox = make_outbox(env, settings, renderer)
-        await stack.enter_async_context(running_engine(env, client, outbox))
+        await stack.enter_async_context(
+            running_engine(env, client, outbox, make_calls(env, settings, renderer))
+        )
         yield Stack(env, client, mailbox, web_url, ui, address)
 
 

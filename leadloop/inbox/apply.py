@@ -17,13 +17,19 @@ from sqlmodel import Session, col, select
 
 from leadloop.conditions import FactValue
 from leadloop.inbox import entry, exits, waits
+from leadloop.inbox.due_entries import keep_timers
 from leadloop.inbox.facts import LeadReader, lead_zone
-from leadloop.language.plan import Publication
-from leadloop.leads import consent, fields
+from leadloop.inbox.memberships import keep_segments
+from leadloop.inbox.newly_published import catch_up
+from leadloop.inbox.sales_lock import sync_sales_lock
+from leadloop.inbox.score_edges import edges_of
+from leadloop.language.plan import Calendar, Publication
+from leadloop.leads import consent, fields, pauses
 from leadloop.sales.apply import apply_sales_event
 from leadloop.scoring import lifecycle
-from leadloop.scoring.reading import read_score
+from leadloop.scoring.reading import read_score, reread_score
 from leadloop.scoring.rules import score_attributes, score_event
+from leadloop.scoring.thresholds import SCORE_CROSSED, thresholds_of
 from leadloop.storage.columns import new_id
 from leadloop.storage.environment import Environment
 from leadloop.storage.publications import StoredPublication
@@ -49,6 +55,10 @@ class Application:
         self._facts: dict[str, FactValue] | None = None
         self._reader: LeadReader | None = None
         self._open: list[Enrolment] | None = None
+        self.caught_up = False
+        """Whether the lead is known to be in line with what is published."""
+        self.turn_of: str | None = None
+        """The journey whose turn is being taken in this transaction."""
 
     @property
     def publication(self) -> Publication:
@@ -57,6 +67,17 @@ class Application:
     @property
     def zone(self) -> ZoneInfo:
         return lead_zone(self.lead, self.publication.workspace)
+
+    @property
+    def workspace_zone(self) -> ZoneInfo:
+        return ZoneInfo(self.publication.workspace.timezone)
+
+    @property
+    def send_calendar(self) -> Calendar | None:
+        """The calendar that business days count in, where no queue has its own."""
+        workspace = self.publication.workspace
+        window = workspace.limits.send_window
+        return workspace.calendars.get(window.calendar) if window else None
 
     @property
     def facts(self) -> dict[str, FactValue]:
@@ -101,12 +122,15 @@ class Application:
             self._apply_or_park(event)
         return len(rows)
 
-    def emit(self, event_type: str, cause: Event | None, **properties: Any) -> None:
-        """Record a fact that follows from another; it is applied after the present one."""
+    def emit(self, event_type: str, cause: Event | None, /, **properties: Any) -> Event | None:
+        """Record a fact that follows from another; it is applied after the present one.
+
+        None where too many have followed from one another.
+        """
         depth = cause.depth + 1 if cause is not None else 0
         if depth > MAX_DEPTH:
             _log.warning("derived_events_too_deep", lead_id=self.lead.id, type=event_type)
-            return
+            return None
         event = Event(
             id=new_id(),
             subject_id=self.lead.id,
@@ -121,20 +145,36 @@ class Application:
         )
         self.session.add(event)
         self._queue.append(event)
+        return event
 
     def settle(self, cause: Event | None = None) -> None:
         """Follow a change of the lead to its end: bands, stages, conditions, derived events."""
+        self._catch_up()
         self._consequences(cause, ())
-        self._drain()
+        self.drain()
 
     def rescore(self, models: set[str], cause: Event | None) -> None:
-        """Read scores again, and record the band changes."""
+        """Read scores again, and record the band changes and the reported numbers that were passed."""
+        scoring, reported = self.publication.scoring, thresholds_of(self.stored).reported
         for model in sorted(models):
-            change = read_score(self.reader.ledger, self.publication.scoring, model, self.now)
-            if change is not None:
-                self.emit("band_changed", cause, model=model, **{"from": change[0], "to": change[1]})
+            change = read_score(
+                self.reader.ledger, scoring, model, self.now, edges_of(self, model), reported.get(model, ())
+            )
+            if change.band is not None:
+                self.emit(
+                    "band_changed", cause, model=model, **{"from": change.band[0], "to": change.band[1]}
+                )
+            for threshold, direction in change.crossed:
+                self.emit(SCORE_CROSSED, cause, model=model, threshold=threshold, direction=direction)
         if models:
             self._facts = None
+
+    def reread_scores(self) -> None:
+        """Look at decay again, without news, after the numbers that scores are compared with changed."""
+        scoring = self.publication.scoring
+        for model in scoring.models:
+            reread_score(self.reader.ledger, scoring, model, self.now, edges_of(self, model))
+        self._facts = None
 
     def move_stage(self, to: str, cause: Event | None) -> None:
         """Move the lead to a stage and record it."""
@@ -152,7 +192,7 @@ class Application:
         try:
             with self.session.begin_nested():
                 self._apply(event)
-                self._drain()
+                self.drain()
                 self.session.flush()
         except OperationalError:  # the database's fault (gone, deadlock), not the event's: try again
             raise
@@ -165,11 +205,19 @@ class Application:
             self.session.flush()
             _log.error("event_parked", event_id=event.id, type=event.type, error=type(error).__name__)
 
-    def _drain(self) -> None:
+    def drain(self) -> None:
+        """Apply what was emitted, and what follows from it."""
         while self._queue:
             self._apply(self._queue.popleft())
 
+    def _catch_up(self) -> None:
+        """Bring the lead in line with the publication before anything else happens to it."""
+        if not self.caught_up:
+            self.caught_up = True
+            catch_up(self)
+
     def _apply(self, event: Event) -> None:
+        self._catch_up()
         lead = self.lead
         lead.last_seq += 1
         event.lead_id = lead.id
@@ -182,6 +230,7 @@ class Application:
         if event.identity:
             fields.write_identity(self.session, self.env, lead, event.identity, self.now)
         consent.record_basis(self.session, lead, event, self.publication.workspace)
+        pauses.lift_suppressions(self.session, lead, event, lambda: self.facts, self.now)
         self._note_on_message(event)
         self._facts = None
         refused = apply_sales_event(self.session, self.env, lead, event, self.publication.workspace, self.now)
@@ -205,6 +254,7 @@ class Application:
             cause.id if cause else None,
         )
         self.rescore(models, cause)
+        keep_segments(self, cause)
         rules = self.publication.lifecycle
         for event in events:
             by_event = lifecycle.transition_by_event(rules, self.lead, event, self.facts)
@@ -213,10 +263,12 @@ class Application:
         by_condition = lifecycle.transition_by_condition(rules, self.lead, self.facts, self.now)
         if by_condition is not None:
             self.move_stage(by_condition.to, cause)
+        sync_sales_lock(self)
         exits.end_journeys(self, events)
         waits.satisfy(self, events)
         for event in events:
             entry.enter_journeys(self, event)
+        keep_timers(self)
 
     def _note_on_message(self, event: Event) -> None:
         """An open or a click also proves that an uncertain message arrived."""

@@ -2,98 +2,181 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
-from sqlmodel import col, select
+from sqlalchemy.exc import IntegrityError
 
-from leadloop.conditions import EvaluationError, evaluate
 from leadloop.inbox import exits
+from leadloop.inbox.due_entries import still_holds
+from leadloop.inbox.due_rows import WAITING, write_due
+from leadloop.inbox.entry_companies import enough_people, enter_colleague, person_of, tell
+from leadloop.inbox.entry_events import Asked, asked, asked_by, entry_digest
+from leadloop.inbox.entry_limits import take_place
+from leadloop.inbox.entry_rules import Refusal, has_turn_to_take, newest_journey, refused, restarts
 from leadloop.inbox.wakes import ask_wake
-from leadloop.journey.calendar import add_span
 from leadloop.journey.state import first_state
-from leadloop.language.plan import Entry, Plan
-from leadloop.scoring.matching import event_facts, matches
-from leadloop.storage.tables import Enrolment, EnrolmentStatus, Event
+from leadloop.storage.tables import Due, Enrolment, EnrolmentStatus, Event
 
 if TYPE_CHECKING:
     from leadloop.inbox.apply import Application
+
+REPEATED = "entry_repeated"
+"""`entry_repeated {scenario, refused?}`: a journey of `scenario` is open, so that the entry did not
+start `refused` (the same scenario where it is not named)."""
+
+_FIRST_LOOK = timedelta(seconds=10)
+_LAST_LOOK = timedelta(hours=1)
 
 
 def enter_journeys(application: Application, event: Event) -> None:
     """Start every scenario that this event is an entry of and that the lead may enter."""
     for plan in application.publication.plans.values():
-        entry = _entry_for(application, plan, event)
-        if entry is not None:
-            _enter(application, plan, entry, event)
+        wish = asked(application, plan, event)
+        if wish is None or not enough_people(application, wish):
+            continue
+        person = person_of(application, wish)
+        if person != application.lead.id:
+            enter_colleague(application, wish, person)
+        else:
+            enter(application, wish)
 
 
-def _entry_for(application: Application, plan: Plan, event: Event) -> Entry | None:
-    return next((entry for entry in plan.entry if matches(entry.match, event, application.facts)), None)
+def enter(application: Application, wish: Asked, *, has_place: bool = False, waited: bool = False) -> None:
+    """Start one scenario where nothing speaks against it; else write down what does.
 
-
-def _enter(application: Application, plan: Plan, entry: Entry, event: Event) -> None:
-    session, lead = application.session, application.lead
-    if not _in_audience(application, plan, event):
+    `has_place`: a place under the entry's limit was taken before. `waited`: the journey in the way had
+    its turn.
+    """
+    refusal = refused(application, wish)
+    if refusal is not None:
+        if waited or not _waits_for_turn(application, wish, refusal):
+            _write_down(application, wish, refusal)
         return
-    if exits.meets_now(plan.goal, application) or exits.meets_now(plan.exit_when, application):
+    if wish.entry.limit is not None and not has_place:
+        if application.session.get(Due, _waiting_key(application, wish)) is not None:
+            return  # it has a place already
+        at = take_place(application.session, wish, application.now, application.workspace_zone)
+        if at > application.now:
+            _wait(application, wish, at, place=True)
+            return
+    newest = newest_journey(application.session, wish)
+    if newest is not None and newest.status != EnrolmentStatus.ENDED and restarts(application, wish, newest):
+        exits.end_journey(application, newest, exits.RESTARTED, "entered again")
+    if not _begin(application, wish):
+        _write_down(application, wish, Refusal("open", newest_journey(application.session, wish)))
+
+
+def enter_waiting(application: Application, row: Due) -> None:
+    """Decide an entry whose turn has come. The row is gone already; it is written again if need be."""
+    session, detail = application.session, row.detail
+    plan = application.publication.plans.get(str(detail.get("scenario")))
+    event = session.get(Event, detail.get("event"))
+    index = detail.get("entry")
+    if plan is None or event is None or not isinstance(index, int) or index >= len(plan.entry):
         return
-    newest = session.exec(
-        select(Enrolment)
-        .where(Enrolment.scenario == plan.scenario, Enrolment.lead_id == lead.id)
-        .order_by(col(Enrolment.entered_at).desc(), col(Enrolment.id).desc())
-    ).first()
-    if newest is not None and not _may_reenter(application, plan, newest, event):
+    if entry_digest(plan.entry[index]) != detail.get("match"):  # another one by now
         return
-    digest = application.stored.parts[f"plan:{plan.scenario}"]
+    wish = asked_by(application, plan, index, event)
+    ahead = session.get(Enrolment, detail["after"]) if "after" in detail else None
+    if ahead is not None and ahead.status != EnrolmentStatus.ENDED and ahead.turn_no == detail.get("turn"):
+        pause = min(timedelta(seconds=2 * float(detail.get("pause", 0))), _LAST_LOOK)
+        _wait_for_turn(application, wish, ahead, max(pause, _FIRST_LOOK))
+    elif still_holds(application, wish):
+        enter(application, wish, has_place=bool(detail.get("place")), waited=ahead is not None)
+    application.settle()
+
+
+def _begin(application: Application, wish: Asked) -> bool:
+    """Write the journey; False where another transaction opened it for the same subject just now."""
+    session, lead, plan = application.session, application.lead, wish.plan
     enrolment = Enrolment(
         scenario=plan.scenario,
-        plan_digest=digest,
+        plan_digest=application.stored.parts[f"plan:{plan.scenario}"],
         publication_id=application.stored.id,
         lead_id=lead.id,
-        subject_key=lead.id,
         company_id=lead.company_id,
-        cause_event_id=event.id,
-        entry_step=entry.start,
-        state=first_state(plan, entry.start).model_dump(mode="json"),
+        subject_key=wish.subject_key,
+        record_key=wish.record_key,
+        cause_event_id=wish.cause.id,
+        entry_step=wish.start,
+        state=first_state(plan, wish.start).model_dump(mode="json"),
         entered_at=application.now,
-        entered_seq=event.lead_seq or 0,
+        entered_seq=lead.last_seq,
         moved_at=application.now,
         cycle=lead.cycle,
     )
-    session.add(enrolment)
-    session.flush()
-    application.open_journeys.append(enrolment)
-    ask_wake(session, enrolment.id, application.now)
-
-
-def _may_reenter(application: Application, plan: Plan, newest: Enrolment, event: Event) -> bool:
-    if newest.cause_event_id == event.id:
-        return False
-    mode = plan.reentry.mode
-    if newest.status != EnrolmentStatus.ENDED:
-        if mode != "always":
-            application.emit("entry_repeated", event, scenario=plan.scenario)
-            return False
-        exits.end_journey(application, newest, exits.RESTARTED, "entered again")
-        return True
-    if mode == "never":
-        return False
-    if plan.reentry.cooldown is None or newest.ended_at is None:
-        return True
-    again_at = add_span(newest.ended_at, plan.reentry.cooldown, application.zone, None)
-    return application.now >= again_at
-
-
-def _in_audience(application: Application, plan: Plan, event: Event) -> bool:
-    if plan.audience is None:
-        return True
-    facts = {
-        **application.facts,
-        **event_facts(event.properties, "run.entry."),
-        "run.entered_at": application.now,
-        "run.cycle": application.lead.cycle,
-    }
+    open_journeys = application.open_journeys
     try:
-        return evaluate(plan.audience, facts).truth is True
-    except EvaluationError:
+        with session.begin_nested():
+            session.add(enrolment)
+            session.flush()
+    except IntegrityError:
         return False
+    open_journeys.append(enrolment)
+    ask_wake(session, enrolment.id, application.now)
+    return True
+
+
+def _waits_for_turn(application: Application, wish: Asked, refusal: Refusal) -> bool:
+    """Put the entry off where its own journey in the way has a turn to take: it may end in it.
+
+    What ends it came before this entry; that nobody has taken the turn yet must not decide. Nor must
+    that the turn is being taken, and its last step caused this entry.
+    """
+    other = refusal.other
+    if other is None or refusal.code not in ("open", "group") or other.lead_id != application.lead.id:
+        return False
+    in_turn = other.id == application.turn_of
+    if not in_turn and not has_turn_to_take(application.session, other, application.now):
+        return False
+    if application.session.get(Due, _waiting_key(application, wish)) is not None:
+        return False
+    _wait_for_turn(application, wish, other, _FIRST_LOOK)
+    return True
+
+
+def _write_down(application: Application, wish: Asked, refusal: Refusal) -> None:
+    """Write a refused entry into the story of the journey that is open in its place."""
+    other = refusal.other
+    if other is None or other.status == EnrolmentStatus.ENDED or refusal.code == "entered":
+        return
+    properties: dict[str, Any] = {"scenario": other.scenario}
+    if other.scenario != wish.plan.scenario:
+        properties["refused"] = wish.plan.scenario
+    if other.lead_id == application.lead.id:
+        application.emit(REPEATED, wish.event, **properties)
+    else:
+        tell(application, other.lead_id, REPEATED, **properties)
+
+
+def _wait_for_turn(application: Application, wish: Asked, ahead: Enrolment, pause: timedelta) -> None:
+    _wait(
+        application,
+        wish,
+        application.now + pause,
+        after=ahead.id,
+        turn=ahead.turn_no,
+        pause=pause.total_seconds(),
+    )
+
+
+def _wait(application: Application, wish: Asked, at: datetime, **detail: Any) -> None:
+    write_due(
+        application.session,
+        _waiting_key(application, wish),
+        application.lead.id,
+        WAITING,
+        at,
+        {
+            "scenario": wish.plan.scenario,
+            "entry": wish.index,
+            "match": entry_digest(wish.entry),
+            "event": wish.event.id,
+            **detail,
+        },
+    )
+
+
+def _waiting_key(application: Application, wish: Asked) -> str:
+    return f"{WAITING}:{wish.plan.scenario}:{wish.index}:{application.lead.id}:{wish.record_key}"

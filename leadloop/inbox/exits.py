@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import Session, col, select
 
+from leadloop.conditions import Facts
+from leadloop.inbox.calls import drop_calls
+from leadloop.inbox.journey_facts import JourneyReader
 from leadloop.inbox.waits import disarm
 from leadloop.inbox.wakes import ask_wake
 from leadloop.language.plan import EventMatch, Matcher, Plan, RecycleStep, StageMatch, WhenMatch
@@ -48,6 +51,7 @@ def end_journey(application: Application, enrolment: Enrolment, outcome: str, re
     application.journey_ended(enrolment.id)
     disarm(session, enrolment.id)
     _drop_unsent(session, enrolment.id, outcome)
+    drop_calls(session, enrolment.id)
     now = application.now
     withdraw_tasks(session, application.lead, enrolment.id, now)
     withdraw_offers(
@@ -86,12 +90,15 @@ def _drop_unsent(session: Session, enrolment_id: str, outcome: str) -> None:
         session.add(message)
 
 
-def meets_now(matchers: Sequence[Matcher], application: Application) -> bool:
-    """Return whether a goal or exit condition is already met, so that the lead must not enter."""
+def meets_now(matchers: Sequence[Matcher], application: Application, facts: Facts | None = None) -> bool:
+    """Return whether a goal or exit condition is already met, so that the lead must not enter.
+
+    `facts` are those of the journey that would begin (`entering_values`); None stands for the lead's.
+    """
     for match in matchers:
         if isinstance(match, StageMatch) and application.lead.stage in match.stages:
             return True
-        if isinstance(match, WhenMatch) and is_true(match.when, application.facts):
+        if isinstance(match, WhenMatch) and is_true(match.when, facts or application.facts):
             return True
     return False
 
@@ -107,22 +114,24 @@ def _why(
         return ERASED, "erased"
     if enrolment.shielded:
         return None
+    reader = JourneyReader(application, enrolment, plan)
     for outcome, matchers in ((GOAL, plan.goal), (EXITED, plan.exit_when)):
         for match in matchers:
-            if _is_met(application, enrolment, match, events):
+            if _is_met(reader, match, events):
                 return outcome, _describe(match)
     return None
 
 
-def _is_met(application: Application, enrolment: Enrolment, match: Matcher, events: Sequence[Event]) -> bool:
+def _is_met(reader: JourneyReader, match: Matcher, events: Sequence[Event]) -> bool:
+    application, enrolment = reader.application, reader.enrolment
     if isinstance(match, WhenMatch):
-        return is_true(match.when, application.facts)
+        return is_true(match.when, reader.facts_for(match))
     for event in events:
         if event.id == enrolment.cause_event_id:
             continue
         if isinstance(match, EventMatch) and match.of and not _of(application, enrolment, match, event):
             continue
-        if matches(match, event, application.facts):
+        if reader.concerns(event) and matches(match, event, reader.facts_for(match)):
             return True
     return False
 

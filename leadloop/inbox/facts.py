@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, time
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlmodel import Session
+from sqlmodel import Session, col, func, select
 
 from leadloop.conditions import FactValue
+from leadloop.inbox.past import LeadPast
+from leadloop.inbox.reads import company_scores_read
+from leadloop.journey.fact_values import put_fact, put_stored
 from leadloop.language.plan import FieldSpec, Publication, Workspace
 from leadloop.sales.deals import open_deals
 from leadloop.scoring.ledger import LeadLedger, shown
-from leadloop.storage.tables import Company, Lead
+from leadloop.storage.tables import Company, Lead, LeadScore
 
 BUILT_IN = (
     "email", "family_name", "given_name", "family_kana", "given_kana", "honorific", "department",
@@ -49,17 +52,40 @@ class LeadReader:
         self._open_deals = None
 
     def facts(self, now: datetime) -> dict[str, FactValue]:
-        """Return every known `lead.*` fact, and `now`. An unknown fact is absent."""
+        """Return every known `lead.*` fact, `now`, and the lead's past. An unknown fact is absent."""
         lead, workspace = self._lead, self._publication.workspace
         zone = lead_zone(lead, workspace)
-        facts: dict[str, FactValue] = {"now": now, "lead.tags": list(lead.tags)}
+        facts: dict[str, FactValue] = {
+            "now": now,
+            "lead.tags": list(lead.tags),
+            "lead.segments": list(lead.segments),
+        }
         for name in BUILT_IN:
-            _put(facts, f"lead.{name}", getattr(lead, name), zone)
+            put_fact(facts, f"lead.{name}", getattr(lead, name), zone)
         for name, spec in workspace.lead_fields.items():
-            _put(facts, f"lead.{name}", _parsed(lead.fields.get(name), spec.type), zone)
+            put_stored(facts, f"lead.{name}", lead.fields.get(name), spec.type, zone)
         self._put_company(facts, zone)
         self._put_scores(facts, now)
+        facts.update(self.company_scores(company_scores_read(self._publication)))
+        LeadPast(self._session, lead, workspace, zone, now).bind(facts)
         return facts
+
+    def company_scores(self, models: Collection[str]) -> dict[str, FactValue]:
+        """Return `lead.company.score.<model>`: the sum of what its people's scores last read."""
+        if not models or not self._lead.company_id:
+            return {}
+        rows = self._session.exec(
+            select(LeadScore.model, func.sum(LeadScore.points))
+            .join(Lead, col(Lead.id) == col(LeadScore.lead_id))
+            .where(
+                Lead.company_id == self._lead.company_id,
+                col(Lead.merged_into).is_(None),
+                col(LeadScore.model).in_(list(models)),
+            )
+            .group_by(LeadScore.model)
+        ).all()
+        sums = {model: int(points) for model, points in rows}
+        return {f"lead.company.score.{model}": sums.get(model, 0) for model in sorted(models)}
 
     def _put_company(self, facts: dict[str, FactValue], zone: ZoneInfo) -> None:
         lead = self._lead
@@ -67,7 +93,7 @@ class LeadReader:
             self._company = self._session.get(Company, lead.company_id)
         if lead.company_id and self._company is not None:
             for name in ("id", "name", "domain", "owner", "stage"):
-                _put(facts, f"lead.company.{name}", getattr(self._company, name), zone)
+                put_fact(facts, f"lead.company.{name}", getattr(self._company, name), zone)
         elif lead.company_name:
             facts["lead.company.name"] = lead.company_name
         if self._open_deals is None:
@@ -85,7 +111,7 @@ class LeadReader:
 
 
 def lead_facts(session: Session, publication: Publication, lead: Lead, now: datetime) -> dict[str, FactValue]:
-    """Return every known `lead.*` fact, and `now`. An unknown fact is absent."""
+    """Return every known `lead.*` fact, `now`, and the lead's past. An unknown fact is absent."""
     return LeadReader(session, publication, lead).facts(now)
 
 
@@ -100,34 +126,5 @@ def run_facts(
     facts: dict[str, FactValue] = {"run.entered_at": entered_at, "run.cycle": cycle}
     for name, value in properties.items():
         spec = declared.get(name)
-        _put(facts, f"run.entry.{name}", _parsed(value, spec.type if spec else "text"), zone)
+        put_stored(facts, f"run.entry.{name}", value, spec.type if spec else "text", zone)
     return facts
-
-
-def date_facts(prefix: str, values: Mapping[str, Any], declared: Mapping[str, FieldSpec]) -> dict[str, str]:
-    """Return the values that are days or months, as text: waits know a month's first open day."""
-    return {
-        f"{prefix}{name}": value
-        for name, value in values.items()
-        if name in declared and declared[name].type == "date" and isinstance(value, str)
-    }
-
-
-def _parsed(value: Any, kind: str) -> Any:
-    """Read a stored date or instant; in a condition a month is its first day."""
-    if not isinstance(value, str) or kind not in ("date", "datetime"):
-        return value
-    if kind == "datetime":
-        return datetime.fromisoformat(value)
-    return date.fromisoformat(value if len(value) == len("2027-04-05") else f"{value}-01")
-
-
-def _put(facts: dict[str, FactValue], name: str, value: Any, zone: ZoneInfo) -> None:
-    if value is None or value == "":
-        return
-    if isinstance(value, datetime):
-        facts[name] = value.astimezone(UTC)
-    elif isinstance(value, date):
-        facts[name] = datetime.combine(value, time(), zone).astimezone(UTC)
-    elif isinstance(value, bool | int | str):
-        facts[name] = value

@@ -1,4 +1,4 @@
-"""The loops beside the Temporal workers: applier, due rows, relay, sweeper. Many may run."""
+"""The loops beside the Temporal workers: applier, due rows, backfill, relay, sweeper. Many may run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import structlog
 from temporalio.client import Client
 
 from leadloop.inbox.applier import apply_once
+from leadloop.inbox.backfill import run_backfill
 from leadloop.inbox.due import earliest_due, run_due
+from leadloop.inbox.editions import EDITIONS, run_editions
 from leadloop.inbox.ingest import EVENTS
 from leadloop.inbox.relay import Relay
 from leadloop.inbox.sweeper import sweep
@@ -23,6 +25,7 @@ from leadloop.storage.environment import Environment
 _POLL_SECONDS = 0.25
 _WARPED_POLL_SECONDS = 0.03
 _SWEEP_SECONDS = 15.0
+_BACKFILL_SECONDS = 2.0
 _MOST_BACKLOG = 100
 """Workflow tasks that may wait in the queue before the sweeper holds back."""
 _PAUSE_AFTER_ERROR_SECONDS = 1.0
@@ -32,8 +35,8 @@ _log = structlog.get_logger()
 async def run_services(env: Environment, client: Client, workspace: str, stop: asyncio.Event) -> None:
     """Run all loops until `stop` is set. A loop that fails waits a little and goes on.
 
-    The applier and the due rows have a thread each: handing every round to a thread pool would cost
-    more than most rounds do.
+    The applier, the due rows and the backfill have a thread each: handing every round to a thread pool
+    would cost more than most rounds do.
     """
     poll = _WARPED_POLL_SECONDS if env.clock.warped else _POLL_SECONDS
     relay = Relay(env, client, workspace)
@@ -54,6 +57,8 @@ async def run_services(env: Environment, client: Client, workspace: str, stop: a
         halt_threads(),
         _in_thread("applier", lambda: apply_once(env), env, _POLL_SECONDS, halt, EVENTS),
         _in_thread("due", lambda: run_due(env) if dues.is_due() else 0, env, poll, halt),
+        _in_thread("editions", lambda: run_editions(env), env, _BACKFILL_SECONDS, halt, EDITIONS),
+        _in_thread("backfill", lambda: run_backfill(env), env, _BACKFILL_SECONDS, halt),
         _loop("relay", relay.run_once, env, poll, stop, WAKES),
         _loop("sweeper", sweep_once, env, _SWEEP_SECONDS, stop),
     )

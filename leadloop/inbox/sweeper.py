@@ -17,6 +17,8 @@ from leadloop.storage.environment import Environment
 from leadloop.storage.tables import ArmedWait, Enrolment, EnrolmentStatus, Wake
 
 OVERDUE = timedelta(seconds=60)
+CALL_OVERDUE = timedelta(hours=26)
+"""A call is tried for a day before it has failed."""
 SEND_OVERDUE = timedelta(minutes=30)
 """A send may take as long as a slow mail server; only later it counts as not moving."""
 
@@ -65,6 +67,7 @@ def _is_overdue(env: Environment) -> ColumnElement[bool]:
         rested & running & (col(Enrolment.due_at) <= now - OVERDUE),
         rested & running & (col(Enrolment.turn_no) == 0) & (col(Enrolment.moved_at) <= now - OVERDUE),
         rested_send & running & (kind == "send") & (col(Enrolment.moved_at) <= now - SEND_OVERDUE),
+        rested_send & running & (kind == "call") & (col(Enrolment.moved_at) <= now - CALL_OVERDUE),
         rested
         & (col(Enrolment.status) == EnrolmentStatus.ENDED)
         & (col(Enrolment.ended_at) <= now - OVERDUE)

@@ -6,75 +6,49 @@ start leads to its one question, "may turn n be taken?", so late, lost and doubl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import select
 
-from leadloop.contracts import Next, TurnReply, TurnRequest, email_queue
+from leadloop.contracts import Next, TurnReply, TurnRequest, email_queue, integrations_queue
 from leadloop.inbox import waits
 from leadloop.inbox.apply import Application
+from leadloop.inbox.calls import find_call
+from leadloop.inbox.causes import FINISH, Closed, branch_taken, cause_of, describe_cause, due_of, wants_move
+from leadloop.inbox.editions import LostStepError, keeps_its_wait, switch_version
 from leadloop.inbox.effects import apply_effect, find_message
-from leadloop.inbox.facts import date_facts, lead_zone, run_facts
+from leadloop.inbox.experiments import decide_winner
+from leadloop.inbox.journey_facts import JourneyReader, journey_facts
+from leadloop.inbox.sales_lock import lock_if_waiting
 from leadloop.journey.decide import decide
 from leadloop.journey.state import (
     BranchTaken,
     Cause,
     Continued,
     Decision,
-    JourneyFacts,
     JourneyState,
-    MessageFinished,
-    Started,
+    Moved,
     Stop,
     TimedOut,
 )
-from leadloop.language.plan import Plan, Stream
-from leadloop.sales.deals import own_open_deals
+from leadloop.language.plan import ExperimentStep, Plan, Target
 from leadloop.storage.database import announce, lock_enrolment, lock_lead
 from leadloop.storage.environment import Environment
-from leadloop.storage.tables import (
-    Enrolment,
-    EnrolmentStatus,
-    Event,
-    Message,
-    MessageStatus,
-    Offer,
-    Task,
-    Turn,
-)
+from leadloop.storage.tables import Enrolment, EnrolmentStatus, Turn
 
 TURNS = "turns"
 """Topic of the news that a turn was taken."""
 EMAIL_PROVIDER = "smtp"
+_CALL_SECONDS = 60.0
+_CALL_RETRY_FIRST, _CALL_RETRY_MOST = 5.0, 3600.0
+"""Seconds between tries of a call; doubled each time. The call itself gives up after a day."""
 _WAKE_SLACK = 30.0
 """Extra real seconds on timers under a warped clock, where the relay wakes due journeys."""
-
-_FINISHED = {
-    MessageStatus.SENT,
-    MessageStatus.HELD,
-    MessageStatus.SKIPPED,
-    MessageStatus.FAILED,
-    MessageStatus.UNCERTAIN,
-}
-_HAD = (
-    MessageStatus.NEW,
-    MessageStatus.HELD,
-    MessageStatus.SENT,
-    MessageStatus.SENDING,
-    MessageStatus.UNCERTAIN,
-)
-"""Had or about to have: another journey's mail that waits for the send window counts too."""
 
 
 class TurnGapError(Exception):
     """A turn beyond head + 1 was asked for: the workflow and the database disagree."""
-
-
-@dataclass(frozen=True)
-class _Closed:
-    """The journey was ended from outside; the turn only writes that down."""
 
 
 def take_turn(env: Environment, request: TurnRequest) -> TurnReply:
@@ -95,55 +69,14 @@ def take_turn(env: Environment, request: TurnRequest) -> TurnReply:
         if request.turn_no > enrolment.turn_no + 1:
             raise TurnGapError(f"turn {request.turn_no} asked for, head is {enrolment.turn_no}")
         if request.turn_no == enrolment.turn_no + 1:
-            cause = _cause(session, enrolment, now)
+            cause = cause_of(session, enrolment, now)
             if cause is None:
                 return _reply(env, enrolment, "not_yet", real_now)
             _Turn(application, enrolment).take(cause, request.generation)
             return _reply(env, enrolment, "committed", real_now)
         # Taken before, by an attempt that died: the wake for what came since may be used up already.
-        ready = _cause(session, enrolment, now) is not None
+        ready = cause_of(session, enrolment, now) is not None
         return _reply(env, enrolment, "committed", real_now, ready)
-
-
-def _cause(session: Session, enrolment: Enrolment, now: datetime) -> Cause | _Closed | None:
-    """Return why the next turn may be taken, or None while it may not."""
-    if enrolment.turn_no > 0 and enrolment.next.get("kind") == "end":
-        return None
-    if enrolment.status == EnrolmentStatus.ENDED:
-        return None if _is_in_flight(session, enrolment) else _Closed()
-    if enrolment.status != EnrolmentStatus.RUNNING:
-        return None
-    if enrolment.turn_no == 0:
-        return Started()
-    head = Next.model_validate(enrolment.next)
-    if head.kind == "send":
-        message = session.get(Message, head.message_id)
-        if message is None or message.status not in _FINISHED:
-            return None
-        return MessageFinished(message.status.value, message.reason, message.hold_until)
-    branch = branch_taken(session, enrolment.id)
-    if branch is not None:
-        return branch
-    return TimedOut() if head.due_at is not None and head.due_at <= now else None
-
-
-def _is_in_flight(session: Session, enrolment: Enrolment) -> bool:
-    """Return whether the head's message is still to be finished; only then the journey is closed."""
-    message = session.get(Message, enrolment.next.get("message_id") or "")
-    return message is not None and message.status not in _FINISHED
-
-
-def branch_taken(session: Session, enrolment_id: str) -> BranchTaken | None:
-    """Return the satisfied branch of a waiting journey, with its event."""
-    row = waits.satisfied(session, enrolment_id)
-    if row is None:
-        return None
-    if row.satisfied_by == waits.CONDITION:
-        return BranchTaken(row.branch, row.satisfied_seq or 0)
-    event = session.get(Event, row.satisfied_by)
-    if event is None:
-        return BranchTaken(row.branch, row.satisfied_seq or 0)
-    return BranchTaken(row.branch, row.satisfied_seq or 0, event.type, event.id, event.properties)
 
 
 def _reply(
@@ -152,8 +85,9 @@ def _reply(
     """Return the head as the workflow needs it; `ready` means that the next turn may be taken now."""
     following = Next.model_validate(enrolment.next) if enrolment.next else Next(kind="wait")
     seconds: float | None = None
-    if following.kind == "wait" and following.due_at is not None:
-        seconds = max(0.0, env.clock.real_seconds(following.due_at - real_now))
+    due_at = due_of(enrolment, following)
+    if following.kind == "wait" and due_at is not None:
+        seconds = max(0.0, env.clock.real_seconds(due_at - real_now))
         if env.clock.warped:
             seconds += _WAKE_SLACK
     if following.kind == "wait" and ready:
@@ -171,21 +105,23 @@ class _Turn:
         self.session = application.session
         self.enrolment = enrolment
         self.turn_no = enrolment.turn_no + 1
+        application.turn_of = enrolment.id
         self.trace: list[dict[str, Any]] = []
 
-    def take(self, cause: Cause | _Closed, generation: int) -> None:
+    def take(self, cause: Cause | Closed, generation: int) -> None:
         enrolment = self.enrolment
-        described = _describe(cause)
-        if isinstance(cause, _Closed):
-            described = {"kind": "ended", "outcome": enrolment.outcome, "reason": enrolment.end_reason}
+        described = describe_cause(cause, enrolment)
+        if isinstance(cause, Closed):
             following = Next(kind="end", outcome=enrolment.outcome)
         else:
-            following = self._walk(cause)
+            following = self._go_on(cause)
         enrolment.turn_no = self.turn_no
         enrolment.moved_at = self.application.now
         enrolment.next = following.model_dump(mode="json", exclude_defaults=True) | {"kind": following.kind}
-        enrolment.due_at = following.due_at
+        enrolment.due_at = due_of(enrolment, following)
         self.session.add(enrolment)
+        if following.kind == "wait":
+            lock_if_waiting(self.application, enrolment, self.plan)
         announce(self.session, TURNS)
         self.session.add(
             Turn(
@@ -199,22 +135,73 @@ class _Turn:
             )
         )
 
-    def _walk(self, cause: Cause) -> Next:
-        """Decide, apply effects, and go on until the journey needs the outside world or time."""
-        enrolment, application = self.enrolment, self.application
-        plan = application.env.publications.plan(enrolment.plan_digest, self.session)
+    @property
+    def plan(self) -> Plan:
+        return self.application.env.publications.plan(self.enrolment.plan_digest, self.session)
+
+    def _go_on(self, cause: Cause) -> Next:
+        """Walk, in the version that the journey is to be in."""
+        enrolment = self.enrolment
+        shift = enrolment.clock_shift_seconds
+        if enrolment.locked_at is not None:
+            shift += int((self.application.now - enrolment.locked_at).total_seconds())
+        enrolment.locked_at, enrolment.clock_shift_seconds = None, 0
         state = JourneyState.model_validate(enrolment.state)
+        if wants_move(enrolment):
+            old = enrolment.plan_digest
+            try:
+                state, same_kind = switch_version(self.application, enrolment)
+            except LostStepError as error:
+                return self._lost(str(error))
+            self.trace.append({"step": state.step, "did": "moved", "from": old[:12], "to": self.digest})
+            was_held = enrolment.status == EnrolmentStatus.HELD
+            enrolment.status, enrolment.held_reason = EnrolmentStatus.RUNNING, None
+            if was_held or not same_kind:  # what it waited for belongs to the old step
+                if state.pending is None:
+                    state = state.model_copy(update={"pending": Target(step=state.step)})
+                cause = Continued()
+            elif keeps_its_wait(self.plan, state, cause):
+                enrolment.state = _stored(state)
+                taken = branch_taken(self.session, enrolment.id)
+                if taken is None:
+                    enrolment.clock_shift_seconds = shift
+                    return Next(kind="wait", due_at=Next.model_validate(enrolment.next).due_at)
+                cause = taken
+            elif isinstance(cause, Moved):
+                enrolment.clock_shift_seconds = shift
+        return self._walk(cause, state)
+
+    @property
+    def digest(self) -> str:
+        return self.enrolment.plan_digest[:12]
+
+    def _lost(self, reason: str) -> Next:
+        """Hold a journey whose step is gone, where it is; a version that maps the step lets it go on."""
+        self.enrolment.move_to = None
+        self.trace.append({"step": str(self.enrolment.state.get("step")), "did": "held", "reason": reason})
+        return self._stop(Stop("held", reason=reason))
+
+    def _walk(self, cause: Cause, state: JourneyState) -> Next:
+        """Decide, apply effects, and go on until the journey needs the outside world or time."""
+        enrolment, application, plan = self.enrolment, self.application, self.plan
+        last_step = enrolment.move_to == FINISH
+        enrolment.state = _stored(state)
         walked = 0
+        self._decide_experiment(cause, state)
         while True:
             facts = journey_facts(application, enrolment, plan)
-            decision = decide(plan, state, facts, cause, application.now, walked)
+            decision = decide(plan, state, facts, cause, application.now, walked, last_step)
             walked, state = decision.steps_walked, decision.state
             self.trace.extend(decision.trace)
-            enrolment.state = state.model_dump(mode="json", exclude_defaults=True) | {"step": state.step}
+            enrolment.state = _stored(state)
             enrolment.shielded = decision.shielded
             waits.disarm(self.session, enrolment.id)
             for effect in decision.effects:
-                apply_effect(application, enrolment, effect)
+                note = apply_effect(application, enrolment, effect)
+                if note is not None:
+                    self.trace.append(note)
+                if enrolment.status == EnrolmentStatus.ENDED:  # what follows is no business of it any more
+                    break
             if enrolment.status == EnrolmentStatus.ENDED:  # its own effect met its goal
                 self.trace.append({"did": "ended", "outcome": enrolment.outcome})
                 return Next(kind="end", outcome=enrolment.outcome)
@@ -228,10 +215,17 @@ class _Turn:
                 return Next(kind="wait", due_at=decision.stop.due_at)
             cause = taken
 
+    def _decide_experiment(self, cause: Cause, state: JourneyState) -> None:
+        """Have the winner decided before those who rest go on."""
+        step = self.plan.steps.get(state.step)
+        if isinstance(step, ExperimentStep) and isinstance(cause, TimedOut):
+            decide_winner(self.application, self.enrolment, self.plan, step)
+
     def _wait(self, decision: Decision) -> BranchTaken | None:
         """Arm the waits; return the branch that was satisfied already, if any."""
         stop = decision.stop
-        waits.arm_waits(self.session, self.enrolment, self.turn_no, stop.arms, self.application.facts)
+        reader = JourneyReader(self.application, self.enrolment)
+        waits.arm_waits(self.session, self.enrolment, self.turn_no, stop.arms, reader)
         return branch_taken(self.session, self.enrolment.id)
 
     def _stop(self, stop: Stop) -> Next:
@@ -242,6 +236,18 @@ class _Turn:
                 raise LookupError("a turn asked for a message it did not write")
             workspace = application.publication.workspace.name
             return Next(kind="send", message_id=message.id, task_queue=email_queue(workspace, EMAIL_PROVIDER))
+        if stop.kind == "call":
+            call = find_call(self.session, stop.call_key or "")
+            if call is None:
+                raise LookupError("a turn asked for a call it did not write")
+            return Next(
+                kind="call",
+                call_id=call.id,
+                task_queue=integrations_queue(application.publication.workspace.name),
+                timeout_seconds=_CALL_SECONDS,
+                retry_first_seconds=_CALL_RETRY_FIRST,
+                retry_most_seconds=_CALL_RETRY_MOST,
+            )
         if stop.kind == "held":
             enrolment.status = EnrolmentStatus.HELD
             enrolment.held_reason = stop.reason
@@ -249,65 +255,9 @@ class _Turn:
         enrolment.status = EnrolmentStatus.ENDED
         enrolment.outcome = stop.outcome
         enrolment.ended_at = application.now
+        enrolment.move_to = None
         return Next(kind="end", outcome=stop.outcome)
 
 
-def journey_facts(application: Application, enrolment: Enrolment, plan: Plan) -> JourneyFacts:
-    """Gather what `decide` may depend on, as it is now."""
-    session, publication = application.session, application.publication
-    workspace = publication.workspace
-    zone = lead_zone(application.lead, workspace)
-    window = workspace.limits.send_window
-    cause = session.get(Event, enrolment.cause_event_id) if enrolment.cause_event_id else None
-    properties = cause.properties if cause else {}
-    declared = workspace.events.get(cause.type, {}) if cause else {}
-    values = dict(application.facts)
-    values.update(run_facts(properties, declared, enrolment.entered_at, enrolment.cycle, zone))
-    references: dict[str, str] = {}
-    if any(step.kind in ("hand_off", "task") for step in plan.steps.values()):
-        for offer_key, offer_id in session.exec(
-            select(Offer.offer_key, Offer.id).where(Offer.enrolment_id == enrolment.id)
-        ).all():
-            references[offer_key] = offer_id
-        for task_key, task_id in session.exec(
-            select(Task.task_key, Task.id).where(Task.enrolment_id == enrolment.id)
-        ).all():
-            references[task_key] = task_id
-    hands_off = any(step.kind == "hand_off" for step in plan.steps.values())
-    streams: dict[str, Stream] = {}
-    had: frozenset[str] = frozenset()
-    if any(step.kind == "stream" for step in plan.steps.values()):
-        streams = publication.streams
-        had = frozenset(
-            session.exec(
-                select(Message.template).where(
-                    Message.lead_id == application.lead.id,
-                    Message.kind == "mail",
-                    col(Message.status).in_(_HAD),
-                )
-            ).all()
-        )
-    return JourneyFacts(
-        enrolment_id=enrolment.id,
-        values=values,
-        lead_seq=application.lead.last_seq,
-        zone=zone,
-        calendars=workspace.calendars,
-        send_calendar=workspace.calendars.get(window.calendar) if window else None,
-        queues=workspace.queues,
-        streams=streams,
-        had_templates=had,
-        open_deals=own_open_deals(session, application.lead) if hands_off else 0,
-        dates=date_facts("lead.", application.lead.fields, workspace.lead_fields)
-        | date_facts("run.entry.", properties, declared),
-        references=references,
-    )
-
-
-def _describe(cause: Cause | _Closed) -> dict[str, Any]:
-    """Return a cause as it is stored: ids and codes, no event properties."""
-    if isinstance(cause, BranchTaken):
-        return {"kind": "event", "branch": cause.branch, "type": cause.event_type, "id": cause.event_id}
-    if isinstance(cause, MessageFinished):
-        return {"kind": "message", "status": cause.status, "reason": cause.reason}
-    return {"kind": {Started: "start", TimedOut: "due"}.get(type(cause), "other")}
+def _stored(state: JourneyState) -> dict[str, Any]:
+    return state.model_dump(mode="json", exclude_defaults=True) | {"step": state.step}

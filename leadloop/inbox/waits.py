@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 from sqlmodel import Session, col, delete, select
 
-from leadloop.conditions import Facts
+from leadloop.inbox.journey_facts import JourneyReader
 from leadloop.inbox.wakes import ask_wake
 from leadloop.journey.state import Arm
-from leadloop.language.plan import EventMatch, Matcher, StageMatch, WhenMatch
+from leadloop.language.plan import Armed, ChangeMatch, EventMatch, StageMatch, WhenMatch
 from leadloop.scoring.matching import is_true, matches
 from leadloop.storage.tables import ArmedWait, Enrolment, Event, Message
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CONDITION = "condition"
 """Stands for the event where a condition on the lead satisfied the wait."""
 
-_MATCHER: TypeAdapter[Matcher] = TypeAdapter(Matcher)
+_MATCHER: TypeAdapter[Armed] = TypeAdapter(Armed)
 
 
 def satisfy(application: Application, events: Sequence[Event]) -> None:
@@ -33,20 +33,20 @@ def satisfy(application: Application, events: Sequence[Event]) -> None:
     Of the branches of one journey the first listed wins; once one is satisfied, the others no
     longer count.
     """
-    open_ids = [enrolment.id for enrolment in application.open_journeys]
-    if not open_ids:
+    readers = {row.id: JourneyReader(application, row) for row in application.open_journeys}
+    if not readers:
         return
     session = application.session
     rows = session.exec(
         select(ArmedWait)
-        .where(col(ArmedWait.enrolment_id).in_(open_ids))
+        .where(col(ArmedWait.enrolment_id).in_(list(readers)))
         .order_by(col(ArmedWait.enrolment_id), col(ArmedWait.branch))
     ).all()
     decided = {arm.enrolment_id for arm in rows if arm.satisfied_by is not None}
     for arm in rows:
         if arm.enrolment_id in decided:
             continue
-        event = _satisfying(arm, events, application.facts)
+        event = _satisfying(arm, events, readers[arm.enrolment_id])
         if event is None:
             continue
         decided.add(arm.enrolment_id)
@@ -58,9 +58,12 @@ def satisfy(application: Application, events: Sequence[Event]) -> None:
 
 
 def arm_waits(
-    session: Session, enrolment: Enrolment, turn_no: int, arms: Sequence[Arm], facts: Facts
+    session: Session, enrolment: Enrolment, turn_no: int, arms: Sequence[Arm], reader: JourneyReader
 ) -> None:
-    """Replace the journey's armed waits by new ones and look back at what came since."""
+    """Replace the journey's armed waits by new ones and look back at what came since.
+
+    Conditions and dates are not looked at here: the step did so in this transaction.
+    """
     disarm(session, enrolment.id)
     decided = False
     for index, arm in enumerate(arms):
@@ -85,7 +88,7 @@ def arm_waits(
                 )
                 .order_by(col(Event.lead_seq))
             ).all()
-            found = next((event for event in earlier if _fits(row, arm.match, event, facts)), None)
+            found = next((event for event in earlier if _fits(row, arm.match, event, reader)), None)
             if found is not None:
                 decided = True
                 row.satisfied_by = found.id
@@ -108,23 +111,27 @@ def satisfied(session: Session, enrolment_id: str) -> ArmedWait | None:
     ).first()
 
 
-def _satisfying(arm: ArmedWait, events: Sequence[Event], facts: Facts) -> Event | str | None:
+def _satisfying(arm: ArmedWait, events: Sequence[Event], reader: JourneyReader) -> Event | str | None:
     match = _MATCHER.validate_python(arm.match)
+    if isinstance(match, ChangeMatch):
+        return CONDITION if reader.has_changed(match) else None
     if isinstance(match, WhenMatch):
-        return CONDITION if is_true(match.when, facts) else None
+        return CONDITION if is_true(match.when, reader.facts_for(match)) else None
     for event in events:
-        if (event.lead_seq or 0) > arm.since_seq and _fits(arm, match, event, facts):
+        if (event.lead_seq or 0) > arm.since_seq and _fits(arm, match, event, reader):
             return event
     return None
 
 
-def _fits(arm: ArmedWait, match: Matcher, event: Event, facts: Facts) -> bool:
+def _fits(arm: ArmedWait, match: Armed, event: Event, reader: JourneyReader) -> bool:
+    if isinstance(match, WhenMatch | ChangeMatch):
+        return False
     if isinstance(match, EventMatch) and match.of and event.message_id not in arm.message_ids:
         return False
-    return matches(match, event, facts)
+    return reader.concerns(event) and matches(match, event, reader.facts_for(match))
 
 
-def _event_type(match: Matcher) -> str | None:
+def _event_type(match: Armed) -> str | None:
     if isinstance(match, EventMatch):
         return match.event
     return "stage_changed" if isinstance(match, StageMatch) else None

@@ -33,7 +33,7 @@ from leadloop.journey.state import (
     TimedOut,
     first_state,
 )
-from leadloop.language.plan import EventMatch, Plan, Publication, StageMatch, WhenMatch
+from leadloop.language.plan import ChangeMatch, EventMatch, Plan, Publication, StageMatch, WhenMatch
 
 Behaviour = Literal["ignores", "clicks", "turns hot"]
 BEHAVIOURS: tuple[Behaviour, ...] = ("ignores", "clicks", "turns hot")
@@ -294,6 +294,8 @@ class _Run:
             if isinstance(arm.match, WhenMatch):
                 if since_arming and is_true(arm.match.when, self._values()):
                     return BranchTaken(index, self.lead.seq)
+                continue
+            if isinstance(arm.match, ChangeMatch):  # nobody changes a date in the play
                 continue
             for event in events:
                 if event.seq <= max(arm.since_seq, self.entered_seq):

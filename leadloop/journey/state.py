@@ -40,6 +40,8 @@ class JourneyState(PlanModel):
     """`repeat` step -> the round it is in, from 1."""
     arrivals: dict[str, int] = {}
     """Step id -> `lead_seq` at its last arrival, for `since: STEP`."""
+    keyed_as: dict[str, str] = {}
+    """Step id -> the id it had when its visit began, after a move to another version: keys keep it."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,15 @@ class Continued:
     """The same turn goes on after its effects changed the lead."""
 
 
-Cause = Started | BranchTaken | TimedOut | MessageFinished | CallFinished | Continued
+@dataclass(frozen=True)
+class Moved:
+    """The journey, waiting in a step of the same kind, goes on in another version of its scenario."""
+
+    due_at: datetime | None = None
+    """When the wait was to end."""
+
+
+Cause = Started | BranchTaken | TimedOut | MessageFinished | CallFinished | Moved | Continued
 
 
 # --- decisions ------------------------------------------------------------------------------------
@@ -181,6 +191,29 @@ def first_state(plan: Plan, entry_step: str | None) -> JourneyState:
     """Return the position of a journey that has not taken a turn."""
     step = entry_step or plan.first
     return JourneyState(step=step, pending=Target(step=step))
+
+
+def renamed(state: JourneyState, step: str) -> JourneyState:
+    """Return the same position in a version where the current step is called `step`.
+
+    What is remembered of it stays under its old name too: another step may be called so now.
+    """
+    old = state.step
+    if old == step:
+        return state
+
+    def copied(values: dict[str, Any]) -> dict[str, Any]:
+        return {**values, step: values[old]} if old in values else values
+
+    changes = {name: copied(getattr(state, name)) for name in _BY_STEP}
+    keyed_as = {**state.keyed_as, step: state.keyed_as.get(old, old)}
+    pending = state.pending
+    if pending is not None and pending.step == old:
+        pending = pending.model_copy(update={"step": step})
+    return state.model_copy(update={**changes, "step": step, "keyed_as": keyed_as, "pending": pending})
+
+
+_BY_STEP = ("visits", "sends", "send_seq", "send_status", "results", "rounds", "arrivals")
 
 
 def effect_key(enrolment_id: str, step_id: str, visit: int, part: str = "") -> str:

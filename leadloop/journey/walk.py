@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
-from leadloop.conditions import EvaluationError, FactValue, evaluate
+from leadloop.conditions import SURROUNDINGS, EvaluationError, Facts, FactValue, evaluate
 from leadloop.journey import calendar
 from leadloop.journey.effects import Effect
+from leadloop.journey.fact_values import result_dates, result_facts, wait_text
 from leadloop.journey.state import Arm, JourneyFacts, JourneyState, Stop, effect_key
 from leadloop.language.plan import (
+    Branch,
     Calendar,
+    ChangeMatch,
     EventMatch,
     Expression,
     Matcher,
@@ -27,6 +31,14 @@ class HoldError(Exception):
     """The journey cannot go on until a person acts; the text says why, without personal values."""
 
 
+@runtime_checkable
+class MovingPast(Protocol):
+    """A past that counts `since: STEP`, and must hear of the steps this turn has reached."""
+
+    def arrived(self, arrivals: Mapping[str, int], facts: Facts) -> Any:
+        """Return the same past with these arrivals, asked with these facts."""
+
+
 @dataclass
 class Walk:
     """One turn's walk. Handlers read facts, add effects and traces, and return where to go."""
@@ -37,6 +49,11 @@ class Walk:
     state: JourneyState
     effects: list[Effect] = field(default_factory=list)
     trace: list[dict[str, Any]] = field(default_factory=list)
+    _results_read: Mapping[str, Mapping[str, Any]] = field(init=False)
+    """The results that are among the facts; the walk may have changed them since."""
+
+    def __post_init__(self) -> None:
+        self._results_read = self.state.results
 
     # --- position
 
@@ -55,6 +72,7 @@ class Walk:
             visits=visits,
             arrived_at=self.now,
             arrived_seq=self.facts.lead_seq,
+            arrivals={**self.state.arrivals, step_id: self.facts.lead_seq},
         )
 
     def set_pending(self, target: Target) -> None:
@@ -91,15 +109,57 @@ class Walk:
         """Remember how the current step's newest message ended."""
         self._update(send_status={**self.state.send_status, self.state.step: status})
 
+    def set_result(self, step_id: str | None = None, /, **values: Any) -> None:
+        """Set what came of a step's last visit, the facts `run.<step>.<name>`; without values forget it.
+
+        Plain data: a day is ISO 8601 text. By default of the current step.
+        """
+        step = step_id or self.state.step
+        others = {name: one for name, one in self.state.results.items() if name != step}
+        self._update(results={**others, step: values} if values else others)
+
+    def set_round(self, repeat: str, number: int) -> None:
+        """Note the round that a loop is in, from 1."""
+        self._update(rounds={**self.state.rounds, repeat: number})
+        self.set_result(repeat, round=number)
+
     def _update(self, **changes: Any) -> None:
         self.state = self.state.model_copy(update=changes)
 
     # --- facts
 
+    @property
+    def values(self) -> Facts:
+        """Every fact, with what this turn has added: results of steps, and arrivals for `since`."""
+        zone = self.facts.zone
+        values: dict[str, Any] = dict(self.facts.values)
+        for name in result_facts(self._results_read, zone):
+            values.pop(name, None)
+        values.update(result_facts(self.state.results, zone))
+        past = values.get(SURROUNDINGS)
+        if isinstance(past, MovingPast):
+            values[SURROUNDINGS] = past.arrived(self.state.arrivals, values)
+        return values
+
+    def wait_fact(self, name: str) -> object | None:
+        """Return what a wait counts from: a day, a month or an instant; None where it is unknown."""
+        results = self.state.results
+        own = result_facts(results, self.facts.zone)
+        if name in own or name in result_facts(self._results_read, self.facts.zone):
+            return result_dates(results).get(name) or own.get(name)
+        return self.facts.wait_fact(name)
+
+    def is_true(self, expression: Expression) -> bool:
+        """Evaluate a condition without tracing it. Unknown is not true. Raises `HoldError`."""
+        try:
+            return evaluate(expression, self.values).truth is True
+        except EvaluationError as error:
+            raise HoldError(f"condition of `{self.state.step}` failed: {error}") from error
+
     def holds(self, expression: Expression, label: str) -> bool:
         """Evaluate a condition and trace it. Unknown is not true. Raises `HoldError`."""
         try:
-            verdict = evaluate(expression, self.facts.values)
+            verdict = evaluate(expression, self.values)
         except EvaluationError as error:
             raise HoldError(f"condition of `{self.state.step}` failed: {error}") from error
         self.say(label, result=verdict.truth, values=safe_values(expression, verdict.seen))
@@ -116,25 +176,44 @@ class Walk:
         return calendar.add_span(self.now, span, self.facts.zone, business or self.facts.send_calendar)
 
     def resolve(self, wait: WaitSpec) -> tuple[datetime | None, Target | None]:
-        """Return the instant a wait ends, or None and where to go because it is already past."""
-        resolved = calendar.resolve_wait(
+        """Return the instant a wait ends, or None and where to go because it is already past.
+
+        Raises `HoldError` where it counts from a date that is not known.
+        """
+        resolved = self.resolved(wait)
+        if resolved is None:
+            name = wait.until.fact if wait.until else None
+            raise HoldError(f"`{self.state.step}` waits for `{name}`, and that date is not known")
+        if resolved.past:
+            return None, wait.if_past
+        return resolved.at, None
+
+    def resolved(self, wait: WaitSpec) -> calendar.Resolved | None:
+        """Return when a wait that begins now ends; None where it counts from an unknown date."""
+        return calendar.resolve_wait(
             wait,
             start=self.now,
             zone=self.facts.zone,
             calendar=self.facts.send_calendar,
-            fact=self.facts.wait_fact,
+            fact=self.wait_fact,
         )
-        if resolved is None:
-            raise HoldError(f"`{self.state.step}` waits for a date that is not known")
-        if resolved.past:
-            return None, wait.if_past
-        return resolved.at, None
+
+    def follow(self, fact: str | None) -> tuple[Arm, ...]:
+        """Return the arm that tells when a wait's date is another; none where it cannot change.
+
+        Fields of the lead and of the journey's record can; the event that began the journey cannot.
+        """
+        record = f"run.{self.plan.per}." if self.plan.per not in ("lead", "company") else None
+        if fact is None or not fact.startswith(("lead.", record or "lead.")):
+            return ()
+        return (Arm(ChangeMatch(fact=fact, seen=wait_text(self.facts.wait_fact(fact))), 0),)
 
     # --- outside effects
 
     def key(self, part: str = "") -> str:
         """Return the key of an effect of this visit to the current step."""
-        return effect_key(self.facts.enrolment_id, self.state.step, self.visit, part)
+        step = self.state.keyed_as.get(self.state.step, self.state.step)
+        return effect_key(self.facts.enrolment_id, step, self.visit, part)
 
     def arm(self, match: Matcher, since: int | None = None) -> Arm:
         """Return the armed form of a branch: since the arrival; with `of`, since the send."""
@@ -142,11 +221,23 @@ class Walk:
         if not of:
             return Arm(match, self.state.arrived_seq if since is None else since)
         keys = tuple(key for step in of for key in self.state.sends.get(step, ()))
-        since = min(
-            (self.state.send_seq[step] for step in of if step in self.state.send_seq),
-            default=self.state.arrived_seq,
-        )
+        if since is None:
+            since = min(
+                (self.state.send_seq[step] for step in of if step in self.state.send_seq),
+                default=self.state.arrived_seq,
+            )
         return Arm(match, since, keys)
+
+    def arm_branch(self, branch: Branch) -> Arm:
+        """Return the armed form of a branch, which may say how far back it looks."""
+        return self.arm(branch.match, self._since(branch))
+
+    def _since(self, branch: Branch) -> int | None:
+        if branch.since is None:
+            return None
+        if branch.since == "entry":
+            return 0  # arming never looks back beyond the journey's entry
+        return self.state.arrivals.get(branch.since, self.state.arrived_seq)
 
 
 def event_about(event: str, name: str, value: str) -> EventMatch:

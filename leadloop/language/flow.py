@@ -138,7 +138,7 @@ def reachable(steps: Mapping[str, Step], starts: Iterable[str], extra: Mapping[s
         if step_id in seen:
             continue
         seen.add(step_id)
-        following = {edge.target.step for edge in edges(steps[step_id])} | extra.get(step_id, set())
+        following = {_to(edge) for edge in edges(steps[step_id])} | extra.get(step_id, set())
         queue += [one for one in following if one in steps and one not in seen]
     return seen
 

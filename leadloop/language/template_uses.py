@@ -191,7 +191,7 @@ def _lint(report: Report, mail: _Mail, code: str, place: Place, **values: object
     if code in mail.allowed:
         mail.used.add(code)
     else:
-        report.add(code, place, **values)
+        report.add(code, place, "", **values)
 
 
 def _report_unused(report: Report, mails: Iterable[_Mail]) -> None:

@@ -8,7 +8,7 @@ is newer than the newest refusal. Suppression of the address beats everything.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,11 +18,21 @@ from sqlmodel import Session, col, select
 from leadloop.language.plan import Workspace
 from leadloop.leads.addresses import AddressError, email_key
 from leadloop.leads.names import clean_text
+from leadloop.leads.pauses import is_paused
 from leadloop.storage.environment import Environment
-from leadloop.storage.tables import Consent, Deal, DealStatus, Event, Lead, Message, Suppression
+from leadloop.storage.tables import (
+    Consent,
+    Deal,
+    DealStatus,
+    Event,
+    Lead,
+    Message,
+    Suppression,
+)
 
 ALL_TOPICS = "*"
 REFUSED = "refused"
+SUPPRESSED_TOPIC = "suppressed_topic"
 
 _YES = frozenset(
     {
@@ -72,7 +82,8 @@ class MailVerdict:
     allowed: bool
     basis: str | None = None
     reason: str | None = None
-    """`erased`, `no_address`, `suppressed`, `unknown_topic`, `unsubscribed`, `no_consent`."""
+    """`erased`, `no_address`, `suppressed`, `unknown_topic`, `suppressed_topic`, `unsubscribed`,
+    `no_consent`."""
 
 
 def may_mail(
@@ -92,9 +103,9 @@ def may_mail(
     topic = workspace.topics.get(topic_name)
     if topic is None:
         return MailVerdict(False, reason="unknown_topic")
-    rows = session.exec(
-        select(Consent).where(Consent.lead_id == lead.id, col(Consent.topic).in_((topic_name, ALL_TOPICS)))
-    ).all()
+    if is_paused(session, lead.id, topic_name):
+        return MailVerdict(False, reason=SUPPRESSED_TOPIC)
+    rows = _answers(session, lead.id, topic_name)
     refused_at = max((row.at for row in rows if row.basis == REFUSED), default=None)
     given = {row.basis for row in rows if row.at <= now and (refused_at is None or row.at > refused_at)} - {
         REFUSED
@@ -158,6 +169,22 @@ def record_refusal(session: Session, lead_id: str, topic: str, event_id: str | N
     _add(session, lead_id, [topic], REFUSED, event_id, at)
 
 
+def record_permission(
+    session: Session, lead_id: str, topic: str, basis: str, event_id: str | None, at: datetime
+) -> None:
+    """Write a permission to mail a topic; `event_id` is the event that proves it."""
+    _add(session, lead_id, [topic], basis, event_id, at)
+
+
+def refuses(session: Session, lead_id: str, topic: str) -> bool:
+    """Return whether a refusal of the topic stands: the person has said nothing newer."""
+    rows = _answers(session, lead_id, topic)
+    refused_at = max((row.at for row in rows if row.basis == REFUSED), default=None)
+    if refused_at is None:
+        return False
+    return not any(row.basis != REFUSED and row.at > refused_at for row in rows)
+
+
 def opted_in_topics(answer: object, workspace: Workspace) -> list[str]:
     """Read a `consent` answer: yes for every topic that allows `opt_in`, or names of such topics."""
     allowed = _topics_with("opt_in", workspace)
@@ -214,6 +241,13 @@ def _is_customer(session: Session, lead: Lead) -> bool:
         return True
     won = select(Deal.id).where(Deal.lead_id == lead.id, Deal.status == DealStatus.WON)
     return session.exec(won).first() is not None
+
+
+def _answers(session: Session, lead_id: str, topic: str) -> Sequence[Consent]:
+    """Return what is on record about a topic, or about all topics."""
+    return session.exec(
+        select(Consent).where(Consent.lead_id == lead_id, col(Consent.topic).in_((topic, ALL_TOPICS)))
+    ).all()
 
 
 def _topics_with(basis: str, workspace: Workspace) -> list[str]:

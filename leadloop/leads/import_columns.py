@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from leadloop.language.plan import Workspace
+from leadloop.language.plan import RecordKind, Workspace
 from leadloop.leads.csv_files import CsvFileError
 from leadloop.leads.fields import READERS
 from leadloop.leads.names import clean_text
@@ -13,6 +13,9 @@ from leadloop.leads.names import clean_text
 FULL_NAME = "full_name"
 FULL_KANA = "full_kana"
 CONSENT = "consent"
+KEY = "key"
+FIELD = "fields."
+"""Before a record's own field, which may be called `key` or `email` too."""
 
 _HEADINGS: Mapping[str, Sequence[str]] = {
     "email": ("メールアドレス", "メール", "Eメール", "e-mail", "mail", "email address", "mail address"),
@@ -34,6 +37,7 @@ _HEADINGS: Mapping[str, Sequence[str]] = {
     "locale": ("言語", "language"),
     "source": ("流入元", "獲得元", "リードソース", "lead source"),
     CONSENT: ("同意", "メール同意", "配信同意", "配信許可", "メール配信", "メルマガ", "許諾", "opt-in"),
+    KEY: ("キー", "レコードキー", "管理番号", "record key"),
     "industry": ("業種", "業界"),
     "employees": ("従業員数", "社員数", "従業員", "number of employees"),
     "budget_confirmed": ("予算確認", "予算確保"),
@@ -53,7 +57,27 @@ class Columns:
 
 def map_columns(header: Sequence[str], workspace: Workspace) -> Columns:
     """Find the fields in a header. Raises `CsvFileError` without a mail column or with two of a kind."""
-    known = _known_headings(workspace)
+    columns = find_columns(header, _known_headings(workspace))
+    if "email" not in columns.positions:
+        raise CsvFileError(f"no column is headed `email` or `メールアドレス`; found: {_seen(header)}", 1)
+    return columns
+
+
+def map_record_columns(header: Sequence[str], kind: RecordKind) -> Columns:
+    """Find a record's key, fields, lead and company in a header; its own fields win over the others.
+
+    Raises `CsvFileError` without a key column or with two of a kind.
+    """
+    known = {_heading_key(text): name for name in (KEY, "email", "company") for text in _names(name)}
+    known |= {_heading_key(name): f"{FIELD}{name}" for name in kind.fields}
+    columns = find_columns(header, known)
+    if KEY not in columns.positions:
+        raise CsvFileError(f"no column is headed `key` or `キー`; found: {_seen(header)}", 1)
+    return columns
+
+
+def find_columns(header: Sequence[str], known: Mapping[str, str]) -> Columns:
+    """Find columns by what they may be headed. Raises `CsvFileError` with two of a kind."""
     positions: dict[str, int] = {}
     ignored = []
     for position, heading in enumerate(header):
@@ -68,10 +92,11 @@ def map_columns(header: Sequence[str], workspace: Workspace) -> Columns:
                 f"the columns `{first}` and `{clean_text(heading)}` both mean `{field}`; remove one", 1
             )
         positions[field] = position
-    if "email" not in positions:
-        seen = ", ".join(clean_text(heading) for heading in header[:8])
-        raise CsvFileError(f"no column is headed `email` or `メールアドレス`; found: {seen}", 1)
     return Columns(positions, tuple(ignored), len(header))
+
+
+def _seen(header: Sequence[str]) -> str:
+    return ", ".join(clean_text(heading) for heading in header[:8])
 
 
 def _known_headings(workspace: Workspace) -> dict[str, str]:

@@ -107,6 +107,16 @@ def import_leads(
 def _good_rows(
     file: CsvFile, columns: Columns, workspace: Workspace, report: ImportReport
 ) -> Iterator[_ReadRow]:
+    for row in sound_rows(file, columns.width, report):
+        read = _read_row(row, columns, workspace, report)
+        if read is None:
+            report.refused += 1
+        else:
+            yield read
+
+
+def sound_rows(file: CsvFile, width: int, report: ImportReport) -> Iterator[CsvRow]:
+    """Yield the rows that can be read at all, and count every row; a file that breaks off is noted."""
     rows = read_rows(file)
     while True:
         try:
@@ -118,25 +128,29 @@ def _good_rows(
             report.add_problem(error.line or 0, None, f"{error.message}; the rest of the file was not read")
             return
         report.rows += 1
-        read = _read_row(row, columns, workspace, report)
-        if read is None:
-            report.refused += 1
+        problem = None
+        if len(row.cells) > width:
+            problem = f"the row has {len(row.cells)} cells, the header {width}"
+        elif any("\x00" in cell for cell in row.cells):
+            problem = "the row contains a NUL character"
+        if problem is None:
+            yield row
         else:
-            yield read
+            report.refused += 1
+            report.add_problem(row.line, None, problem)
 
 
-def _read_row(row: CsvRow, columns: Columns, workspace: Workspace, report: ImportReport) -> _ReadRow | None:
-    if len(row.cells) > columns.width:
-        report.add_problem(row.line, None, f"the row has {len(row.cells)} cells, the header {columns.width}")
-        return None
-    if any("\x00" in cell for cell in row.cells):
-        report.add_problem(row.line, None, "the row contains a NUL character")
-        return None
-    cells = {
+def cells_of(row: CsvRow, columns: Columns) -> dict[str, str]:
+    """Return the cells that say something, by the name of their column."""
+    return {
         name: row.cells[position]
         for name, position in columns.positions.items()
         if position < len(row.cells) and clean_text(row.cells[position])
     }
+
+
+def _read_row(row: CsvRow, columns: Columns, workspace: Workspace, report: ImportReport) -> _ReadRow | None:
+    cells = cells_of(row, columns)
     _split_names(cells)
     consent = cells.pop(CONSENT, None)
     read = read_identity(cells, workspace)

@@ -14,6 +14,31 @@ from leadloop.storage.tables import Company, Lead, Offer, OfferStatus, Setting
 OPEN = (OfferStatus.OFFERED, OfferStatus.ACCEPTED)
 
 
+OWNER = "owner"
+COMPANY_OWNER = "company_owner"
+
+
+def offer_to(
+    session: Session, lead: Lead, to: str, otherwise: str | None, workspace: Workspace
+) -> tuple[str, str]:
+    """Return who is offered the lead, and by which name: `owner`, `company_owner`, or a queue.
+
+    `owner` is the lead's, else its company's. Where `to` names nobody, a member of `otherwise`.
+    """
+    person: str | None = None
+    if to == OWNER:
+        person = lead.owner or company_owner(session, lead)
+    elif to == COMPANY_OWNER:
+        person = company_owner(session, lead)
+    elif to in workspace.queues:
+        return assign(session, lead, to, workspace), to
+    if person:
+        return person, to
+    return (
+        (assign(session, lead, otherwise, workspace), otherwise) if otherwise else (fallback(workspace), to)
+    )
+
+
 def assign(session: Session, lead: Lead, queue_name: str, workspace: Workspace) -> str:
     """Return the mail address of the person who gets the lead.
 

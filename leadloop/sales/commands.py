@@ -6,6 +6,7 @@ event, apply it. A command that comes too late changes nothing and says why in `
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
@@ -15,7 +16,9 @@ from sqlmodel import Session, SQLModel
 
 from leadloop.inbox.apply import apply_pending
 from leadloop.inbox.ingest import IncomingEvent, ingest
-from leadloop.sales.deals import RevisitError, deal_refusal, last_day
+from leadloop.leads.fields import read_identity
+from leadloop.leads.values import is_empty
+from leadloop.sales.deals import RevisitError, deal_refusal, last_day, revisit_date
 from leadloop.sales.offers import refusal
 from leadloop.sales.tasks import task_refusal
 from leadloop.storage.columns import new_id
@@ -119,8 +122,20 @@ def lose_deal(
         return _deal_command(session, env, lead, "deal_lost", "lost", properties)
 
 
-def finish_task(env: Environment, task_id: str, outcome: str) -> CommandResult[Task]:
-    """Finish a task with one of its outcomes."""
+def finish_task(
+    env: Environment,
+    task_id: str,
+    outcome: str,
+    *,
+    answers: Mapping[str, object] | None = None,
+    date: str | None = None,
+) -> CommandResult[Task]:
+    """Finish a task with one of its outcomes.
+
+    `answers` are values of the lead fields that the task asks for; empty ones say nothing. They are on
+    the lead before its journey goes on. `date` is a day (2027-04-05) or a month, where the task asks
+    for one.
+    """
     with env.database.write() as session:
         task = session.get(Task, task_id)
         if task is None:
@@ -132,11 +147,37 @@ def finish_task(env: Environment, task_id: str, outcome: str) -> CommandResult[T
             raise SalesError("invalid", "the outcome is one of: " + ", ".join(task.outcomes), "outcome")
         if no is not None:
             return CommandResult(task, no)
-        _record(
-            session, env, lead, "task_done", {"task": task.id, "outcome": outcome}, f"task:{task.id}:done"
-        )
+        identity = _checked_answers(session, env, task, answers or {})
+        properties = {"task": task.id, "outcome": outcome, "date": _task_date(task, date)}
+        _record(session, env, lead, "task_done", properties, f"task:{task.id}:done", identity)
         session.refresh(task)
         return CommandResult(task)
+
+
+def _checked_answers(
+    session: Session, env: Environment, task: Task, answers: Mapping[str, object]
+) -> dict[str, Any]:
+    given = {name: value for name, value in answers.items() if not is_empty(value)}
+    for name in given:
+        if name not in task.asks:
+            raise SalesError("invalid", "this task does not ask for it", name[:60])
+    workspace = env.publications.current(session).publication.workspace
+    read = read_identity(given, workspace)
+    for name, problem in read.problems.items():
+        raise SalesError("invalid", problem, name)
+    return read.values
+
+
+def _task_date(task: Task, date: str | None) -> str | None:
+    if not date:
+        return None
+    if not task.asks_date:
+        raise SalesError("invalid", "this task does not ask for a date", "date")
+    try:
+        revisit_date(date)
+    except RevisitError as error:
+        raise SalesError("invalid", str(error), "date") from None
+    return date
 
 
 def _answer(
@@ -184,11 +225,13 @@ def _record(
     event_type: str,
     properties: dict[str, Any],
     external_id: str,
+    identity: dict[str, Any] | None = None,
 ) -> None:
     item = IncomingEvent(
         type=event_type,
         properties={name: value for name, value in properties.items() if value is not None},
         lead_id=lead.id,
+        identity=identity or {},
         external_id=external_id,
         source="sales",
         trust="verified",

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from leadloop.sales.assignment import OPEN, assign
+from leadloop.sales.assignment import OPEN, offer_to
 from leadloop.sales.reasons import top_reasons
 from leadloop.storage.environment import Environment
 from leadloop.storage.publications import StoredPublication
@@ -31,12 +31,19 @@ def create_offer(
     queue: str,
     accept_by: datetime | None,
     now: datetime,
+    otherwise: str | None = None,
+    what: str = "lead",
 ) -> Offer:
-    """Offer the lead to a queue and return the offer; the same `offer_key` gives the same offer."""
+    """Offer the lead, or with it its whole company, and return the offer; once for each `offer_key`.
+
+    `queue` is a queue, `owner` or `company_owner`; `otherwise` the queue where that names nobody. Only
+    this lead is `in_sales` then: its colleagues' journeys go on.
+    """
     known = find_offer(session, offer_key)
     if known is not None:
         return known
     publication = stored.publication
+    assignee, queue = offer_to(session, lead, queue, otherwise, publication.workspace)
     offer = Offer(
         offer_key=offer_key,
         enrolment_id=enrolment_id,
@@ -44,8 +51,9 @@ def create_offer(
         visit=visit,
         lead_id=lead.id,
         company_id=lead.company_id,
+        what=what,
         queue=queue,
-        assignee=assign(session, lead, queue, publication.workspace),
+        assignee=assignee,
         reasons=top_reasons(session, lead.id, now, publication.scoring.models),
         offered_at=now,
         accept_by=accept_by,
@@ -60,6 +68,22 @@ def create_offer(
 def find_offer(session: Session, offer_key: str) -> Offer | None:
     """Return the offer of one visit of a hand_off step."""
     return session.exec(select(Offer).where(Offer.offer_key == offer_key)).one_or_none()
+
+
+def company_people(session: Session, offer: Offer, limit: int = 10) -> Sequence[Lead]:
+    """Return the people of an offered company, who was active last first; nobody for a single lead."""
+    if offer.what != "company" or offer.company_id is None:
+        return ()
+    return session.exec(
+        select(Lead)
+        .where(
+            Lead.company_id == offer.company_id,
+            col(Lead.erased_at).is_(None),
+            col(Lead.merged_into).is_(None),
+        )
+        .order_by(col(Lead.last_active_at).is_(None), col(Lead.last_active_at).desc(), col(Lead.id))
+        .limit(limit)
+    ).all()
 
 
 def open_offers(session: Session, lead: Lead) -> Sequence[Offer]:

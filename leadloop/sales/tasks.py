@@ -29,6 +29,8 @@ def create_task(
     outcomes: Sequence[str],
     due_at: datetime,
     now: datetime,
+    asks: Sequence[str] = (),
+    asks_date: bool = False,
 ) -> Task:
     """Give a person a task and return it; the same `task_key` gives the same task."""
     known = find_task(session, task_key)
@@ -44,6 +46,8 @@ def create_task(
         title=title,
         assignee=assignee,
         outcomes=list(outcomes),
+        asks=list(asks),
+        asks_date=asks_date,
         created_at=now,
         due_at=due_at,
     )
@@ -103,6 +107,8 @@ def apply_task_event(session: Session, lead: Lead, event: Event, now: datetime) 
         return no
     task.status = TaskStatus.DONE
     task.outcome = outcome
+    date = event.properties.get("date")
+    task.date = date if task.asks_date and isinstance(date, str) else None
     task.done_at = now
     session.add(task)
     return None
@@ -114,6 +120,17 @@ def mark_overdue(session: Session, lead: Lead, task_key: str, now: datetime) -> 
     if task is None or task.lead_id != lead.id or task.status != TaskStatus.OPEN or task.due_at > now:
         return None
     task.status = TaskStatus.OVERDUE
+    session.add(task)
+    return task
+
+
+def withdraw_task(session: Session, lead: Lead, task_key: str, now: datetime) -> Task | None:
+    """Take back an open task that its journey goes on without. None if it is not open any more."""
+    task = find_task(session, task_key)
+    if task is None or task.lead_id != lead.id or task.status not in OPEN:
+        return None
+    task.status = TaskStatus.WITHDRAWN
+    task.done_at = now
     session.add(task)
     return task
 

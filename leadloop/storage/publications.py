@@ -107,10 +107,19 @@ class PublicationStore:
         return plan
 
 
-def publish(session: Session, publication: Publication, by: str, now: datetime) -> str:
+def publish(
+    session: Session,
+    publication: Publication,
+    by: str,
+    now: datetime,
+    *,
+    approved_by: str | None = None,
+    expected_mails: int | None = None,
+) -> str:
     """Store a publication and make it the current one, all or nothing; return its id.
 
-    Publishing what is already current changes nothing and returns the same id.
+    Publishing what is already current changes nothing and returns the same id. The engine publishes
+    by `inbox.publishing`, which also tells the journeys in flight.
     """
     parts = publication.digests()
     digest = publication.digest()
@@ -127,7 +136,10 @@ def publish(session: Session, publication: Publication, by: str, now: datetime) 
         if part_digest not in known:
             known.add(part_digest)
             session.add(Blob(digest=part_digest, kind=name.split(":")[0], content=texts[name]))
-    row = PublicationRow(id=new_id(), digest=digest, parts=parts, published_at=now, published_by=by)
+    row = PublicationRow(
+        id=new_id(), digest=digest, parts=parts, published_at=now, published_by=by,
+        approved_by=approved_by, expected_mails=expected_mails,
+    )  # fmt: skip
     session.add(row)
     session.flush()
     return row.id

@@ -12,12 +12,14 @@ from leadloop.delivery.mailbox import Mailbox
 from leadloop.delivery.tokens import Tokens
 from leadloop.storage.environment import Environment
 from leadloop.web import problems
+from leadloop.web.enrolments_api import enrolments_router
 from leadloop.web.events_api import events_router
 from leadloop.web.forms import forms_router
 from leadloop.web.guard import Guard
 from leadloop.web.leads_api import leads_router
 from leadloop.web.mailbox_pages import mailbox_router
 from leadloop.web.pages import pages_router
+from leadloop.web.records_api import records_router
 from leadloop.web.rendering import Pages
 from leadloop.web.sales_api import sales_router
 from leadloop.web.sales_pages import sales_pages_router
@@ -55,6 +57,8 @@ def create_app(
     app.include_router(forms_router(env, pages))
     app.include_router(sales_router(env))
     app.include_router(leads_router(env))
+    app.include_router(records_router(env))
+    app.include_router(enrolments_router(env))
     app.include_router(tracking_router(env, tokens, pages))
     app.include_router(unsubscribe_router(env, tokens, pages))
     app.include_router(pages_router(env, pages))

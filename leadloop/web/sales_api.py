@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, StrictInt
+from pydantic import BaseModel, ConfigDict, StrictBool, StrictInt
 from sqlmodel import select
 
 from leadloop.sales import commands
 from leadloop.sales.commands import CommandResult
+from leadloop.sales.offers import company_people
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Deal, DealStatus, Offer, OfferStatus, Task, TaskStatus
 from leadloop.web.paging import DEFAULT_LIMIT, MAX_LIMIT, listing, page
@@ -51,6 +52,10 @@ class LostBody(_Body):
 
 class DoneBody(_Body):
     outcome: str
+    answers: dict[str, str | StrictInt | StrictBool | None] = {}
+    """Lead field that the task asks for -> value."""
+    date: str | None = None
+    """A day or a month, where the task asks for one."""
 
 
 class EmptyBody(_Body):
@@ -82,9 +87,10 @@ def _add_offers(router: APIRouter, env: Environment) -> None:
     def get_offer(offer_id: str) -> dict[str, Any]:
         with env.database.read() as session:
             offer = session.get(Offer, offer_id)
+            people = [one.id for one in company_people(session, offer)] if offer is not None else []
         if offer is None:
             raise ProblemError(404, "there is no such offer")
-        return offer_json(offer)
+        return offer_json(offer) | ({"people": people} if offer.what == "company" else {})
 
     @router.post("/offers/{offer_id}/accept")
     def accept(offer_id: str, _body: Annotated[EmptyBody, Depends(body_of(EmptyBody))]) -> JSONResponse:
@@ -162,7 +168,8 @@ def _add_tasks(router: APIRouter, env: Environment) -> None:
 
     @router.post("/tasks/{task_id}/done", openapi_extra=documented(DoneBody))
     def finish(task_id: str, body: Annotated[DoneBody, Depends(body_of(DoneBody))]) -> JSONResponse:
-        return _reply(commands.finish_task(env, task_id, body.outcome), task_json)
+        result = commands.finish_task(env, task_id, body.outcome, answers=body.answers, date=body.date)
+        return _reply(result, task_json)
 
 
 def _reply(

@@ -10,10 +10,12 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session, col, select
 
+from leadloop.language.plan import Workspace
 from leadloop.sales import commands
 from leadloop.sales.assignment import OPEN as OPEN_OFFERS
 from leadloop.sales.commands import CommandResult
 from leadloop.sales.deals import current_deal_id
+from leadloop.sales.offers import company_people
 from leadloop.sales.tasks import OPEN as OPEN_TASKS
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Lead, Offer, Task
@@ -21,8 +23,26 @@ from leadloop.web.lead_view import display_name, leads_by_id
 from leadloop.web.problems import ProblemError
 from leadloop.web.rendering import Pages
 
+_ASK = "ask:"
+"""Before the name of an asked field in the form, so that no field can be taken for `outcome`."""
 _OPEN_SHOWN = 200
 _FINISHED_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Person:
+    lead: Lead
+    name: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """A lead field that a task asks for, with what is known of it."""
+
+    name: str
+    type: str
+    choices: Sequence[str]
+    value: str
 
 
 @dataclass(frozen=True)
@@ -30,6 +50,8 @@ class OfferCard:
     offer: Offer
     lead: Lead
     name: str
+    people: Sequence[Person] = ()
+    """Of an offered company, who was active last first."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +59,7 @@ class TaskCard:
     task: Task
     lead: Lead
     name: str
+    asks: Sequence[Question] = ()
 
 
 async def _answers(request: Request) -> dict[str, str]:
@@ -56,15 +79,18 @@ def sales_pages_router(env: Environment, pages: Pages) -> APIRouter:
 
 
 def _add_reading(router: APIRouter, env: Environment, pages: Pages) -> None:
+    def workspace() -> Workspace:
+        return env.publications.current().publication.workspace
+
     def render(request: Request, template: str, **values: Any) -> Response:
-        reasons = env.publications.current().publication.workspace.lost_reasons
+        reasons = workspace().lost_reasons
         return pages.render(request, template, lost_reasons=reasons, **values)
 
     @router.get("")
     def show_hot_leads(request: Request, owner: str = "") -> Response:
         with env.database.read() as session:
             offers = _offers(session, owner)
-            tasks = _tasks(session, owner)
+            tasks = _tasks(session, owner, workspace())
             finished = session.exec(
                 select(Offer)
                 .where(col(Offer.status).not_in(OPEN_OFFERS))
@@ -90,7 +116,7 @@ def _add_reading(router: APIRouter, env: Environment, pages: Pages) -> None:
     def show_task(request: Request, task_id: str) -> Response:
         with env.database.read() as session:
             task = session.get(Task, task_id)
-            cards = _task_cards(session, [task] if task else [])
+            cards = _task_cards(session, [task] if task else [], workspace())
         if not cards:
             raise ProblemError(404, "there is no such task")
         return render(request, "task.html", card=cards[0])
@@ -136,7 +162,9 @@ def _add_answers(router: APIRouter, env: Environment, pages: Pages) -> None:
 
     @router.post("/tasks/{task_id}/done")
     def finish(request: Request, task_id: str, answers: Answers) -> Response:
-        return back(request, commands.finish_task(env, task_id, answers.get("outcome", "")), "/sales")
+        given = {name.removeprefix(_ASK): one for name, one in answers.items() if name.startswith(_ASK)}
+        outcome, date = answers.get("outcome", ""), answers.get("date", "").strip() or None
+        return back(request, commands.finish_task(env, task_id, outcome, answers=given, date=date), "/sales")
 
     def deal_of_offer(offer_id: str) -> tuple[str, str]:
         with env.database.read() as session:
@@ -156,18 +184,45 @@ def _offers(session: Session, owner: str) -> list[OfferCard]:
     return _offer_cards(session, sorted(rows, key=lambda one: one.status != "offered"))
 
 
-def _tasks(session: Session, owner: str) -> list[TaskCard]:
+def _tasks(session: Session, owner: str, workspace: Workspace) -> list[TaskCard]:
     statement = select(Task).where(col(Task.status).in_(OPEN_TASKS))
     if owner:
         statement = statement.where(Task.assignee == owner)
-    return _task_cards(session, session.exec(statement.order_by(col(Task.due_at)).limit(_OPEN_SHOWN)).all())
+    rows = session.exec(statement.order_by(col(Task.due_at)).limit(_OPEN_SHOWN)).all()
+    return _task_cards(session, rows, workspace)
 
 
 def _offer_cards(session: Session, offers: Sequence[Offer]) -> list[OfferCard]:
     leads = leads_by_id(session, [one.lead_id for one in offers])
-    return [OfferCard(one, leads[one.lead_id], display_name(leads[one.lead_id])) for one in offers]
+    return [
+        OfferCard(
+            one,
+            leads[one.lead_id],
+            display_name(leads[one.lead_id]),
+            [Person(person, display_name(person)) for person in company_people(session, one)],
+        )
+        for one in offers
+    ]
 
 
-def _task_cards(session: Session, tasks: Sequence[Task]) -> list[TaskCard]:
+def _task_cards(session: Session, tasks: Sequence[Task], workspace: Workspace) -> list[TaskCard]:
     leads = leads_by_id(session, [one.lead_id for one in tasks])
-    return [TaskCard(one, leads[one.lead_id], display_name(leads[one.lead_id])) for one in tasks]
+    return [
+        TaskCard(
+            one,
+            leads[one.lead_id],
+            display_name(leads[one.lead_id]),
+            [_question(name, leads[one.lead_id], workspace) for name in one.asks],
+        )
+        for one in tasks
+    ]
+
+
+def _question(name: str, lead: Lead, workspace: Workspace) -> Question:
+    spec = workspace.lead_fields.get(name)
+    column = "company_name" if name == "company" else name
+    value = lead.fields.get(name) if spec is not None else getattr(lead, column, None)
+    kind, choices = (spec.type, spec.values) if spec is not None else ("text", ())
+    if kind == "bool":
+        value = None if value is None else ("yes" if value else "no")
+    return Question(name, kind, choices, "" if value is None else str(value))

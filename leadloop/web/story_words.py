@@ -95,12 +95,21 @@ def describe_trace(trace: dict[str, Any], zone: ZoneInfo) -> str | None:
         text = f"rests until {_day(trace['until'], zone)} ({trace.get('because')})"
     elif did == "recycle" and "bypass" in trace:
         text = f"back early: {_words(trace.get('event'))}"
+    elif did == "recycle" and trace.get("past"):
+        text = "its date is past"
     elif did == "recycle":
         text = f"cycle {trace.get('cycle')}"
     elif did == "stream" and trace.get("exhausted"):
         text = "nothing new left to send"
     elif did == "hand_off" and trace.get("asked_still_working"):
         text = "sales was asked whether it still works on this"
+    elif did == "webhook" and trace.get("status"):
+        text = f"call to {trace.get('to')} {trace['status']}" + _after(str(trace.get("code") or ""))
+    elif did == "experiment":
+        arm = trace.get("drawn") or trace.get("winner")
+        text = f"takes {arm}" if trace.get("winner") else f"drawn for {arm}"
+    elif did == "moved":
+        text = "goes on in a new version"
     elif did == "task" and trace.get("overdue"):
         text = "task is overdue"
     elif did == "send" and trace.get("status") == "held":
@@ -112,7 +121,12 @@ def describe_trace(trace: dict[str, Any], zone: ZoneInfo) -> str | None:
 
 def _describe_wait(trace: dict[str, Any], zone: ZoneInfo) -> str | None:
     if trace.get("until"):
-        return f"waits until {_day(trace['until'], zone)} at the latest"
+        moved = "its date moved: " if trace.get("moved") else ""
+        return f"{moved}waits until {_day(trace['until'], zone)} at the latest"
+    if trace.get("unknown"):
+        return f"waits for {trace['unknown']}, which is not known yet"
+    if trace.get("past"):
+        return "its date is past"
     if trace.get("timed_out"):
         return "nothing happened in time" + _after(trace.get("reason"))
     if trace.get("already"):

@@ -24,3 +24,9 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Envir
     monkeypatch.setenv("LEADLOOP_STATE", str(tmp_path / "state"))
     yield environment
     environment.database.close()
+
+
+@pytest.fixture(autouse=True)
+def _english(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests read what commands print: in English, whatever the locale of the machine."""
+    monkeypatch.setenv("LEADLOOP_LANG", "en")

@@ -299,3 +299,9 @@ def test_select_template_prefers_the_leads_language() -> None:
     templates = {"a.ja.md": "", "a.en.md": "", "b.ja.md": ""}
     assert select_template(templates, "a", ["en-US", "ja"]) == ("a.en.md", "en")
     assert select_template(templates, "b", ["en-US", "ja"]) == ("b.ja.md", "ja")
+
+
+def test_render_writes_days_and_moments_in_the_language_of_the_mail(renderer: Renderer) -> None:
+    lead = {"employees": "2026-12-03T15:00:00+09:00", "given_name": None}
+    body = "{{ lead.employees | date }}／{{ lead.employees | datetime }}／{{ lead.given_name | datetime }}"
+    assert render(renderer, body, lead).text.strip() == "2026年12月3日／2026年12月3日（木）15:00／"

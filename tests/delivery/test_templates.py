@@ -96,6 +96,8 @@ OFFER = {
     "assignee": "sato@acme.example",
     "accept_by": "2026-11-24 13:00",
     "work_by": None,
+    "what": "company",
+    "people": [{"name": "鈴木 花子", "job_title": "課長", "email": "suzuki@example.jp"}],
     "reasons": [
         {
             "model": "engagement",
@@ -113,11 +115,11 @@ OFFER = {
 @pytest.mark.parametrize("full", [True, False])
 def test_notice_renders(renderer: Renderer, name: str, locale: str, full: bool) -> None:
     lead, company = (FULL, {"name": "株式会社サンプル"}) if full else ({}, None)
-    empty = dict.fromkeys(OFFER) | {"reasons": []}
+    empty = dict.fromkeys(OFFER) | {"reasons": [], "people": []}
     values = context(lead, company) | {
         "link": "https://leadloop.example/sales/offers/1",
         "offer": OFFER if full else empty,
-        "task": {"title": "電話する", "due_at": "2026-11-24 13:00"},
+        "task": {"title": "電話する", "due_at": "2026-11-24 13:00", "assignee": "sato@acme.example"},
         "journey": {"scenario": "s", "title": "営業への引き渡し", "outcome": "unaccepted" if full else None},
     }
     mail = renderer.render(notice_templates(), name, [locale], values)
@@ -126,5 +128,6 @@ def test_notice_renders(renderer: Renderer, name: str, locale: str, full: bool) 
     if full and name in ("handoff", "escalation"):
         assert "pricing" in mail.text
         assert "20" in mail.text
+    assert ("鈴木 花子" in mail.text) == (full and name == "handoff")
     if full and name != "exit":
         assert "株式会社サンプル" in mail.subject

@@ -13,7 +13,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
-from leadloop.contracts import TAKE_TURN
+from leadloop.contracts import MAKE_CALL, TAKE_TURN
 from workflows.journey import JourneyWorkflow
 
 HISTORIES = sorted(Path(__file__).parent.glob("*.json"))
@@ -26,8 +26,10 @@ def test_there_are_histories() -> None:
         "clicked",
         "unsubscribed",
         "sold",
+        "called",
         "database_away",
     }
+    assert f'"name": "{MAKE_CALL}"' in (Path(__file__).parent / "called.json").read_text()
     assert f'"name": "{TAKE_TURN}"' in (Path(__file__).parent / "database_away.json").read_text()
 
 

@@ -12,7 +12,15 @@ from leadloop.inbox.due import run_due
 from leadloop.inbox.ingest import IncomingEvent, IngestResult, ingest
 from leadloop.inbox.turn import take_turn
 from leadloop.storage.environment import Environment
-from leadloop.storage.tables import Enrolment, EnrolmentStatus, Event, Message, MessageStatus
+from leadloop.storage.tables import (
+    Call,
+    CallStatus,
+    Enrolment,
+    EnrolmentStatus,
+    Event,
+    Message,
+    MessageStatus,
+)
 
 Deliver = Callable[[Environment, str], None]
 
@@ -33,6 +41,15 @@ def mark_sent(env: Environment, message_id: str) -> None:
             session.add(message)
 
 
+def mark_done(env: Environment, call_id: str) -> None:
+    """Stand in for the other side of a call: it answered 200."""
+    with env.database.write() as session:
+        call = session.get_one(Call, call_id)
+        if call.status == CallStatus.NEW:
+            call.status, call.code, call.done_at = CallStatus.DONE, 200, env.clock.now()
+            session.add(call)
+
+
 def turn(env: Environment, enrolment_id: str, turn_no: int, generation: int = 1) -> TurnReply:
     """Ask for a turn as the workflow does."""
     return take_turn(
@@ -41,7 +58,7 @@ def turn(env: Environment, enrolment_id: str, turn_no: int, generation: int = 1)
     )
 
 
-def settle(env: Environment, deliver: Deliver = mark_sent) -> None:
+def settle(env: Environment, deliver: Deliver = mark_sent, call: Deliver = mark_done) -> None:
     """Apply events, run what is due and take every turn that may be taken, until nothing moves."""
     for _ in range(200):
         moved = apply_once(env) + run_due(env)
@@ -50,6 +67,8 @@ def settle(env: Environment, deliver: Deliver = mark_sent) -> None:
                 continue
             if enrolment.next.get("kind") == "send":
                 deliver(env, str(enrolment.next["message_id"]))
+            if enrolment.next.get("kind") == "call":
+                call(env, str(enrolment.next["call_id"]))
             reply = turn(env, enrolment.id, enrolment.turn_no + 1, enrolment.generation)
             moved += reply.status == "committed"
         if not moved:
@@ -71,6 +90,11 @@ def running(env: Environment) -> list[Enrolment]:
 def mails(env: Environment, kind: str = "mail") -> list[Message]:
     with env.database.read() as session:
         return list(session.exec(select(Message).where(Message.kind == kind).order_by(col(Message.id))).all())
+
+
+def calls(env: Environment) -> list[Call]:
+    with env.database.read() as session:
+        return list(session.exec(select(Call).order_by(col(Call.id))).all())
 
 
 def events(env: Environment, event_type: str) -> list[Event]:

@@ -21,6 +21,8 @@ from leadloop.storage.environment import Environment
 from leadloop.storage.publications import PublicationStore
 from leadloop.storage.tables import (
     ArmedWait,
+    Call,
+    CallStatus,
     Consent,
     Enrolment,
     Event,
@@ -136,11 +138,27 @@ def test_healthy_story_has_no_problem_though_every_check_saw_rows(story: Environ
         box.store(f"X-Leadloop-Message: {message.id}\r\n\r\nhello".encode(), ADDRESS)
     with story.database.write() as session:
         suppress(session, story, "nobody@kaisha.example", "hard_bounce", NOW)
+        session.add(_call(waiting(session), CallStatus.DONE))
     _submit_without_delivery(story)
     found = examine(story, tmp_path / "mailbox")
     assert found.problems == []
     assert found.ok
     assert {check.name: check.count for check in found.checks if check.count == 0} == {}
+
+
+def _call(journey: Enrolment, status: CallStatus) -> Call:
+    return Call(
+        call_key="c1", kind="webhook", enrolment_id=journey.id, publication_id=journey.publication_id,
+        step_id="hook", visit=1, lead_id=journey.lead_id, scenario=journey.scenario, to="crm",
+        status=status, created_at=NOW,
+    )  # fmt: skip
+
+
+def test_call_that_nobody_makes_is_found(story: Environment) -> None:
+    problem = broken(
+        story, "calls_settled", lambda session: session.add(_call(waiting(session), CallStatus.CALLING))
+    )
+    assert "does not make it" in problem
 
 
 def test_problems_name_no_personal_data(story: Environment) -> None:

@@ -2,83 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from leadloop.conditions import FactValue
+from leadloop.journey import effects as fx
 from leadloop.journey import state as s
 from leadloop.journey.decide import MAX_STEPS, decide
-from leadloop.journey.state import effect_key, first_state
+from leadloop.journey.state import effect_key
 from leadloop.journey.steps import HANDLERS
 from leadloop.language import plan as p
-from tests.factories import make_workspace
+from tests.journey.player import BIG, NOW, Player, out, sent, to
 
-NOW = datetime(2026, 11, 16, 1, 0, tzinfo=UTC)
-"""A Monday, 10:00 in Tokyo."""
-WORKSPACE = make_workspace()
-BIG = p.Expression(source="lead.employees >= 100", variables={"lead.employees": "int"})
 NOT_BIG = p.Expression(source="!(lead.employees >= 100)", variables={"lead.employees": "int"})
 CLICK = p.EventMatch(event="email_clicked")
-
-
-def to(step: str) -> p.Target:
-    return p.Target(step=step)
-
-
-def out(outcome: str) -> p.Target:
-    return p.Target(exit=outcome)
-
-
-def plan_of(*steps: Any) -> p.Plan:
-    return p.Plan(
-        scenario="x", topic="nurture", entry=(), first=steps[0].id, steps={step.id: step for step in steps}
-    )
-
-
-class Player:
-    """Carries a journey's state from decision to decision, as `take_turn` does."""
-
-    def __init__(self, *steps: Any, values: Mapping[str, FactValue] | None = None, **facts: Any) -> None:
-        self.plan = plan_of(*steps)
-        self.values = dict(values or {})
-        self.more = facts
-        self.now = NOW
-        self.seq = 10
-        self.state = first_state(self.plan, None)
-        self.effects: list[s.Effect] = []
-
-    def give(self, cause: s.Cause | None = None) -> s.Decision:
-        """Decide; go on by itself after `again`."""
-        cause, walked = cause or s.Started(), 0
-        self.effects = []
-        while True:
-            decision = decide(self.plan, self.state, self.facts(), cause, self.now, walked)
-            self.state, walked = decision.state, decision.steps_walked
-            self.effects.extend(decision.effects)
-            if decision.stop.kind != "again":
-                return decision
-            cause = s.Continued()
-
-    def facts(self) -> s.JourneyFacts:
-        known: dict[str, Any] = {
-            "enrolment_id": "e1",
-            "values": self.values,
-            "lead_seq": self.seq,
-            "zone": ZoneInfo("Asia/Tokyo"),
-            "calendars": WORKSPACE.calendars,
-            "send_calendar": WORKSPACE.calendars["office"],
-            "queues": WORKSPACE.queues,
-            "streams": {},
-        }
-        return s.JourneyFacts(**(known | self.more))
-
-
-def sent(status: str = "sent", **values: Any) -> s.MessageFinished:
-    return s.MessageFinished(status, **values)
 
 
 def days(amount: int) -> p.Span:
@@ -102,7 +41,7 @@ def test_send_asks_for_its_message_once_per_visit() -> None:
     player = Player(SEND)
     decision = player.give()
     assert decision.stop == s.Stop("send", send_key=effect_key("e1", "mail", 1))
-    assert player.effects == [s.AskMessage(effect_key("e1", "mail", 1), "mail", 1, "a", "nurture", None)]
+    assert player.effects == [fx.AskMessage(effect_key("e1", "mail", 1), "mail", 1, "a", "nurture", None)]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +71,7 @@ def test_send_held_too_late_goes_by_on_late(on_late: Any, kind: str) -> None:
     decision = player.give(sent("held", hold_until=NOW + timedelta(hours=13), reason="caps"))
     assert decision.stop.kind == kind
     if on_late == "skip":
-        assert player.effects == [s.DropMessage(key or "", "late")]
+        assert player.effects == [fx.DropMessage(key or "", "late")]
         assert decision.stop.outcome == "skip"
 
 
@@ -172,8 +111,8 @@ def test_wait_for_a_past_date_goes_by_if_past(if_past: p.Target | None, outcome:
     assert player.give().stop.outcome == outcome
 
 
-def test_wait_for_an_unknown_date_is_held_and_says_so() -> None:
-    step = p.WaitStep(id="w", wait=p.WaitSpec(until=p.Until(fact="lead.purchase_timing")))
+def test_wait_for_an_unknown_date_of_the_entry_is_held_and_says_so() -> None:
+    step = p.WaitStep(id="w", wait=p.WaitSpec(until=p.Until(fact="run.entry.revisit_on")))
     decision = Player(step).give()
     assert decision.stop.kind == "held"
     assert "not known" in (decision.stop.reason or "")
@@ -222,7 +161,7 @@ def test_stream_until_and_item_unknown_are_not_true(condition: p.Expression) -> 
     items = (p.StreamItem(template="only", when=condition), p.StreamItem(template="all"))
     player = Player(stream(until=condition, go=out("until")), streams={"tips": p.Stream(items=items)})
     player.give()
-    assert [effect.template for effect in player.effects if isinstance(effect, s.AskMessage)] == ["all"]
+    assert [effect.template for effect in player.effects if isinstance(effect, fx.AskMessage)] == ["all"]
 
 
 def test_condition_that_fails_is_held_without_the_values() -> None:
@@ -301,7 +240,7 @@ def test_score_and_stage_write_and_go_on_in_the_same_turn() -> None:
     )
     decision = player.give()
     assert decision.stop.outcome == "done"
-    assert player.effects == [s.AddScore("p", 1, "engagement", 5, "seminar"), s.MoveStage("s", "mql")]
+    assert player.effects == [fx.AddScore("p", 1, "engagement", 5, "seminar"), fx.MoveStage("s", "mql")]
     assert decision.steps_walked == 4
 
 
@@ -309,7 +248,7 @@ def test_exit_with_notice_tells_first_then_ends() -> None:
     player = Player(p.ExitStep(id="x", next=p.Target(exit="won", notify="boss@acme.example")))
     stop = player.give().stop
     assert stop.kind == "send"
-    assert player.effects == [s.TellExit(stop.send_key or "", "x", 1, "boss@acme.example", "won")]
+    assert player.effects == [fx.TellExit(stop.send_key or "", "x", 1, "boss@acme.example", "won")]
     assert player.give(sent()).stop == s.Stop("end", outcome="won")
 
 
@@ -345,7 +284,7 @@ def tips(*templates: str, **values: Any) -> p.Stream:
 def cast(player: Player, cause: s.Cause | None = None) -> str | None:
     """Return the template that is cast, or None where the step does something else."""
     player.give(cause)
-    asked = [effect for effect in player.effects if isinstance(effect, s.AskMessage)]
+    asked = [effect for effect in player.effects if isinstance(effect, fx.AskMessage)]
     return asked[0].template if asked else None
 
 
@@ -422,7 +361,7 @@ def test_hand_off_ends_by_what_sales_says(branch: int, outcome: str) -> None:
 def test_hand_off_not_accepted_expires() -> None:
     player = offered()
     assert player.give(s.TimedOut()).stop.outcome == "expired"
-    assert player.effects == [s.ExpireOffer(effect_key("e1", "sales", 1))]
+    assert player.effects == [fx.ExpireOffer(effect_key("e1", "sales", 1))]
 
 
 def test_hand_off_not_accepted_is_escalated_once_then_expires() -> None:
@@ -431,7 +370,7 @@ def test_hand_off_not_accepted_is_escalated_once_then_expires() -> None:
     stop = player.give(s.TimedOut()).stop
     assert stop.kind == "send"
     (escalation,) = player.effects
-    assert isinstance(escalation, s.EscalateOffer)
+    assert isinstance(escalation, fx.EscalateOffer)
     assert escalation.to == "boss@acme.example"
     assert escalation.notice_key == stop.send_key != effect_key("e1", "sales", 1, "notice")
     assert player.give(sent()).stop.due_at == escalation.accept_by
@@ -445,7 +384,7 @@ def test_hand_off_accepted_waits_for_the_deal(branch: int) -> None:
     assert decision.stop.due_at == NOW + timedelta(days=30)
     assert decision.shielded
     assert {arm.since_seq for arm in decision.stop.arms} == {12}
-    assert player.effects == [s.SetWorkBy(effect_key("e1", "sales", 1), NOW + timedelta(days=30))]
+    assert player.effects == [fx.SetWorkBy(effect_key("e1", "sales", 1), NOW + timedelta(days=30))]
 
 
 def test_hand_off_silent_sales_is_asked_reminded_twice_then_expired() -> None:
@@ -500,16 +439,16 @@ def test_recycle_rests_until_the_date_or_by_reason(values: dict[str, FactValue],
     player = Player(RECYCLE, values=values)
     until = NOW + timedelta(days=rest)
     assert player.give().stop.due_at == until
-    assert player.effects == [s.BeginCycle("back", until, ("engagement",))]
+    assert player.effects == [fx.BeginCycle("back", until, ("engagement",))]
     assert player.give(s.TimedOut()).stop.outcome == "rested"
-    assert player.effects == [s.EndCooldown("back")]
+    assert player.effects == [fx.EndCooldown("back")]
 
 
 def test_recycle_bypass_cuts_the_rest_short() -> None:
     player = Player(RECYCLE)
     player.give()
     assert player.give(s.BranchTaken(0, event_type="form_submitted")).stop.outcome == "call"
-    assert player.effects == [s.EndCooldown("back")]
+    assert player.effects == [fx.EndCooldown("back")]
 
 
 @pytest.mark.parametrize(("cycle", "kind"), [(2, "wait"), (3, "end"), (4, "end")])
@@ -553,7 +492,7 @@ def test_task_overdue_stays_open() -> None:
     player.give(sent())
     stop = player.give(s.TimedOut()).stop
     assert (stop.kind, stop.due_at) == ("wait", None)
-    assert player.effects == [s.MarkOverdue(effect_key("e1", "call", 1))]
+    assert player.effects == [fx.MarkOverdue(effect_key("e1", "call", 1))]
 
 
 def test_task_done_again_is_another_task() -> None:
@@ -563,7 +502,7 @@ def test_task_done_again_is_another_task() -> None:
     again = player.give(s.BranchTaken(0, properties={"outcome": "absent"})).stop
     assert again.send_key not in (None, first)
     (task,) = player.effects
-    assert isinstance(task, s.MakeTask)
+    assert isinstance(task, fx.MakeTask)
     assert task.visit == 2
 
 

@@ -26,7 +26,7 @@ from leadloop.language.plan import (
     WaitSpec,
     WaitStep,
 )
-from tests.language.rich import problems, steps_of
+from tests.language.rich_workspace import problems, steps_of
 
 NAMES = ("a", "b", "c", "d", "e")
 DAY = WaitSpec(span=Span(amount=1, unit="days"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.language.rich import RICH, check, problems
+from tests.language.rich_workspace import RICH, check, problems
 from tests.language.workspaces import FILES, LAYOUT, MAIL, Files, compiled, edited
 
 S = "scenarios/scoring.yaml"
@@ -34,7 +34,8 @@ def lints(folder: Path, steps: str) -> list[str]:
             [],
         ),
         (
-            f"  - id: a\n    task: {{{CALL}, to: inside-sales, outcomes: [refused], on_refused: {{exit: no}}}}\n"
+            f"  - id: a\n    task: {{{CALL}, to: inside-sales, outcomes: [x, refused],\n"
+            "           on_refused: {exit: no}}\n"
             "  - id: b\n    send: {template: mail/case}\n",
             [],
         ),
@@ -46,9 +47,9 @@ def lints(folder: Path, steps: str) -> list[str]:
             ["SCN513"],
         ),
         (
-            "  - id: a\n    experiment: {metric: {did: email_clicked}, rest: {after: 1 day, tie: a}, variants:"
-            " "
-            "{a: {share: 5 %, steps: [{tag: vip}]}, b: {share: 5 %, steps: [{tag: vip}]}}}\n",
+            "  - id: a\n    experiment: {metric: {did: email_clicked}, rest: {after: 1 day, tie: a},\n"
+            "                 variants: {a: {share: 5 %, steps: [{tag: vip}]},\n"
+            "                            b: {share: 5 %, steps: [{tag: vip}]}}}\n",
             ["SCN514"],
         ),
     ],

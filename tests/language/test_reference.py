@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,10 @@ from leadloop.language.builtins import EVENTS, LEAD_FIELDS
 from leadloop.language.entries import FORMS
 from leadloop.language.messages import MESSAGES
 from leadloop.language.results import RESULTS
+from leadloop.language.schema import schema
 from leadloop.language.steps import READERS
-from tests.language.workspaces import FILES, compiled, scenario
+from tests.language.rich_workspace import RICH
+from tests.language.workspaces import FILES, Files, compiled, scenario
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scenario-language.md").read_text(encoding="utf-8")
 
@@ -71,12 +74,44 @@ def test_reference_examples_compile(tmp_path: Path) -> None:
     }
     maps = FILES["scenarios/welcome.yaml"].replace("goal: {stage: mql}\n", block("Conditions"))
     assert compiled(tmp_path / "m", {"scenarios/welcome.yaml": maps, **segments}).errors == []
+
+
+def step_sections() -> dict[str, str]:
+    parts = re.split(r"^### `(\w+)`\n", section("Steps"), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_reference_example_of_a_step_compiles(tmp_path: Path, kind: str) -> None:
+    found = re.findall(r"```yaml\n(.*?)```", step_sections()[kind], re.DOTALL)
+    assert found, "every step has an example"
     steps = (
         "  - id: thanks\n    send: {template: mail/thanks}\n"
-        + re.sub("^", "  ", block("Steps"), flags=re.M)
-        + "\n  - id: case\n    send: {template: mail/case}\n"
+        + re.sub("^(?=.)", "  ", found[0], flags=re.M)
+        + "  - id: case\n    send: {template: mail/case}\n"
     )
-    assert compiled(tmp_path / "d", scenario(steps)).errors == []
+    start = "  - {stage: customer, start: case}\n"  # `go` and `exit` would leave it alone
+    entry = scenario(steps)["scenarios/welcome.yaml"]
+    files: Files = {
+        "scenarios/welcome.yaml": str(entry).replace("goal:", f"{start}goal:"),
+        "scenarios/other.yaml": (
+            "scenario: other\ntopic: nurture\nentry: [{manual: true}]\nsteps: [{stage: mql}]\n"
+        ),
+    }
+    errors = compiled(tmp_path, {**RICH, **files}).errors
+    assert [one.render() for one in errors] == []
+
+
+@pytest.mark.parametrize("one", schema("scenario")["$defs"]["step"]["oneOf"], ids=list(READERS))
+def test_reference_names_every_setting_of_a_step(one: dict[str, Any]) -> None:
+    kind = one["title"].split("`")[1]
+    body = one["properties"][kind].get("properties", {})
+    text = step_sections()[kind]
+    assert [name for name in body if not re.search(rf"\b{name}\b", text)] == []
+
+
+def test_reference_says_how_editors_find_the_schema() -> None:
+    assert "# yaml-language-server: $schema=" in section("Editors")
 
 
 def test_reference_tells_the_settings_of_the_workspace() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from leadloop.language.plan import EnrolStep, RecordStep, SetStep, TagStep, Target, UntagStep, WebhookStep
-from tests.language.rich import check, problems, steps_of
+from tests.language.rich_workspace import check, problems, steps_of
 
 
 def test_set_writes_fields_of_their_types(tmp_path: Path) -> None:

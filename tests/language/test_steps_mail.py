@@ -18,7 +18,7 @@ from leadloop.language.plan import (
     Target,
     UnsubscribeStep,
 )
-from tests.language.rich import problems, steps_of
+from tests.language.rich_workspace import problems, steps_of
 
 
 def test_send_takes_the_next_item_of_a_stream(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from leadloop.language.plan import HandOffStep, RecycleStep, Retry, Span, Target, TaskStep
-from tests.language.rich import problems, steps_of
+from tests.language.rich_workspace import problems, steps_of
 
 TASK = "type: call, due: 1 business day, outcomes: [connected, absent]"
 

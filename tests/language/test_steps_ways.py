@@ -17,7 +17,7 @@ from leadloop.language.plan import (
     Target,
     WaitStep,
 )
-from tests.language.rich import problems, steps_of
+from tests.language.rich_workspace import problems, steps_of
 
 METRIC = "metric: {did: email_clicked, within: 4 hours}"
 A = "a: {share: 10 %, steps: [{id: sa, send: {template: mail/case}}]}"

@@ -137,6 +137,16 @@ def test_describe_event_needs_no_property(
             "read: waits until 2026-11-21 at the latest",
         ),
         ({"step": "read", "did": "await", "timed_out": True}, "read: nothing happened in time"),
+        (
+            {"step": "eve", "did": "wait", "until": "2026-12-09T08:00:00+00:00", "moved": True},
+            "eve: its date moved: waits until 2026-12-09 at the latest",
+        ),
+        (
+            {"step": "eve", "did": "wait", "unknown": "run.seminar.starts_at"},
+            "eve: waits for run.seminar.starts_at, which is not known yet",
+        ),
+        ({"step": "eve", "did": "wait", "past": True, "moved": True}, "eve: its date is past"),
+        ({"step": "back", "did": "recycle", "past": True, "moved": True}, "back: its date is past"),
         ({"step": "big", "did": "if", "result": None}, "big: if: unknown"),
         ({"step": "big", "did": "if", "result": False}, "big: if: no"),
         ({"step": "x", "did": "held", "reason": "no date"}, "x: held: no date"),

@@ -14,10 +14,12 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session
 
 from leadloop.language.plan import Publication
+from leadloop.sales.offers import company_people
 from leadloop.storage.tables import Enrolment, Message, Offer, Task
 
 NOTICE_PREFIX = "notice:"
-NAMES = ("handoff", "escalation", "still_working", "task", "exit")
+NAMES = ("handoff", "escalation", "still_working", "task", "overdue", "exit")
+_OF_TASKS = ("task", "overdue")
 _LAYOUTS = "layouts/"
 
 
@@ -39,8 +41,8 @@ def notice_context(
     """Return what notices know beside the lead: `offer`, `task`, `journey` and the `link` to act."""
     zone = ZoneInfo(publication.workspace.timezone)
     name = message.template.removeprefix(NOTICE_PREFIX)
-    offer = session.get(Offer, message.reference) if message.reference and name != "task" else None
-    task = session.get(Task, message.reference) if message.reference and name == "task" else None
+    offer = session.get(Offer, message.reference) if message.reference and name not in _OF_TASKS else None
+    task = session.get(Task, message.reference) if message.reference and name in _OF_TASKS else None
     link = f"{base_url}/leads/{message.lead_id}"
     if offer is not None:
         link = f"{base_url}/sales/offers/{offer.id}"
@@ -54,6 +56,8 @@ def notice_context(
             "assignee": offer.assignee if offer else None,
             "accept_by": _local(offer.accept_by, zone) if offer else None,
             "work_by": _local(offer.work_by, zone) if offer else None,
+            "what": offer.what if offer else "lead",
+            "people": _people(session, offer) if offer else [],
             "reasons": [
                 {**reason, "last_at": str(reason.get("last_at", ""))} for reason in offer.reasons
             ] if offer else [],
@@ -61,6 +65,7 @@ def notice_context(
         "task": {
             "title": (task.title or task.type) if task else None,
             "due_at": _local(task.due_at, zone) if task else None,
+            "assignee": task.assignee if task else None,
         },
         "journey": {
             "scenario": enrolment.scenario,
@@ -68,6 +73,27 @@ def notice_context(
             "outcome": message.reference if name == "exit" else enrolment.outcome,
         },
     }  # fmt: skip
+
+
+def internal_templates(publication: Publication) -> Mapping[str, str]:
+    """Return the workspace's templates for a mail within the house.
+
+    The default layout is the built-in one: no sender's address, no unsubscribe link.
+    """
+    layouts = {name: text for name, text in notice_templates().items() if name.startswith(_LAYOUTS)}
+    return {**publication.templates, **layouts}
+
+
+def _people(session: Session, offer: Offer) -> list[dict[str, Any]]:
+    """Return the people of an offered company, for the notice."""
+    return [
+        {
+            "name": f"{one.family_name or ''} {one.given_name or ''}".strip(),
+            "job_title": one.job_title or "",
+            "email": one.email or "",
+        }
+        for one in company_people(session, offer)
+    ]
 
 
 def _local(at: Any, zone: ZoneInfo) -> str | None:

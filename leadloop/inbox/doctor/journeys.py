@@ -7,8 +7,18 @@ from collections import Counter
 from sqlalchemy import func
 from sqlmodel import col, select
 
+from leadloop.inbox.calls import FINISHED
 from leadloop.inbox.doctor.view import Found, View, bare_message, status_word
-from leadloop.storage.tables import ArmedWait, Enrolment, EnrolmentStatus, Message, MessageStatus, Turn, Wake
+from leadloop.storage.tables import (
+    ArmedWait,
+    Call,
+    Enrolment,
+    EnrolmentStatus,
+    Message,
+    MessageStatus,
+    Turn,
+    Wake,
+)
 
 _ENDED = EnrolmentStatus.ENDED.value
 _UNFINISHED = (MessageStatus.NEW, MessageStatus.SENDING, MessageStatus.HELD)
@@ -48,7 +58,7 @@ def journeys_go_on(view: View) -> Found:
     )
     problems = []
     for row in rows:
-        if row.due_at is not None or row.id in armed or row.id in woken:
+        if row.due_at is not None or row.id in armed or row.id in woken or row.locked_at is not None:
             continue
         problem = _standstill(view, row, messages.get(str(row.next.get("message_id"))))
         if problem:
@@ -62,6 +72,8 @@ def _standstill(view: View, row: Enrolment, message: Message | None) -> str | No
     """Return why nothing will ever move a journey that has no due time, wait or wake; or None."""
     if row.turn_no == 0:
         return "never took its first turn" if view.is_past_lease(row.entered_at) else None
+    if row.next.get("kind") == "call":
+        return _standing_call(view, row)
     if row.next.get("kind") != "send":
         return "waits for nothing"
     if message is None:
@@ -72,6 +84,16 @@ def _standstill(view: View, row: Enrolment, message: Message | None) -> str | No
     return (
         f"did not go on after its message was {message.status.value}" if view.is_past_lease(touched) else None
     )
+
+
+def _standing_call(view: View, row: Enrolment) -> str | None:
+    """Return what is wrong with a journey that makes a call. A call is tried for a day."""
+    call = view.session.get(Call, str(row.next.get("call_id")))
+    if call is None:
+        return "makes a call that is not there"
+    if call.status not in FINISHED or not view.is_past_lease(call.done_at or row.moved_at):
+        return None
+    return f"did not go on after its call was {call.status.value}"
 
 
 def one_open_journey(view: View) -> Found:

@@ -11,12 +11,21 @@ from sqlalchemy import func
 from sqlmodel import col, select
 
 from leadloop.delivery.mailbox import Mailbox
+from leadloop.inbox.calls import FINISHED
 from leadloop.inbox.doctor.view import HANDED_OVER, LEASE, Found, View, bare_message, status_word
-from leadloop.storage.tables import Enrolment, EnrolmentStatus, Message, MessageStatus, Offer
+from leadloop.storage.tables import (
+    Call,
+    CallStatus,
+    Enrolment,
+    EnrolmentStatus,
+    Message,
+    MessageStatus,
+    Offer,
+)
 
 _NOTICE = "notice:"
-_SENT_AGAIN = "notice:still_working"
-"""The one notice that a visit sends several times."""
+_SENT_AGAIN = ("notice:still_working", "notice:task", "notice:overdue")
+"""Notices that a visit may send several times: sales is asked again, a task is given again."""
 
 
 def delivered_to(folder: Path | None) -> Counter[str] | None:
@@ -31,7 +40,7 @@ def handed_over_once(view: View) -> Found:
     """No step's message is handed over twice."""
     rows = view.session.exec(
         select(Message.enrolment_id, Message.step_id, Message.visit, Message.template).where(
-            col(Message.status).in_(HANDED_OVER), Message.template != _SENT_AGAIN
+            col(Message.status).in_(HANDED_OVER), col(Message.template).not_in(_SENT_AGAIN)
         )
     ).all()
     visits = Counter(
@@ -109,4 +118,20 @@ def one_offer_per_visit(view: View) -> Found:
     return len(groups), problems
 
 
-CHECKS = (handed_over_once, mailbox_agrees, outbox_settled, one_offer_per_visit)
+def calls_settled(view: View) -> Found:
+    """Every outside call is finished, or its journey is about to make it."""
+    rows = view.session.exec(
+        select(Call.id, Call.enrolment_id, Call.status, Enrolment.next).join(
+            Enrolment, col(Enrolment.id) == col(Call.enrolment_id)
+        )
+    ).all()
+    problems = [
+        f"call {call_id} of enrolment {enrolment_id}: not finished, but its journey does not make it"
+        for call_id, enrolment_id, status, following in rows
+        if CallStatus(status) not in FINISHED
+        and (following.get("kind") != "call" or following.get("call_id") != call_id)
+    ]
+    return len(rows), problems
+
+
+CHECKS = (handed_over_once, mailbox_agrees, outbox_settled, calls_settled, one_offer_per_visit)

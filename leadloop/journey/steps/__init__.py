@@ -11,17 +11,29 @@ from typing import Any, Protocol
 
 from leadloop.journey.state import Again, Cause, Stop
 from leadloop.journey.steps.await_ import AwaitHandler
+from leadloop.journey.steps.enrol import EnrolHandler
 from leadloop.journey.steps.exit import ExitHandler
+from leadloop.journey.steps.experiment import ExperimentHandler
 from leadloop.journey.steps.go import GoHandler
 from leadloop.journey.steps.hand_off import HandOffHandler
 from leadloop.journey.steps.if_ import IfHandler
+from leadloop.journey.steps.notify import NotifyHandler
+from leadloop.journey.steps.record import RecordHandler
 from leadloop.journey.steps.recycle import RecycleHandler
+from leadloop.journey.steps.repeat import AgainHandler, RepeatHandler
 from leadloop.journey.steps.score import ScoreHandler
 from leadloop.journey.steps.send import SendHandler
+from leadloop.journey.steps.set_ import SetHandler
 from leadloop.journey.steps.stage import StageHandler
 from leadloop.journey.steps.stream import StreamHandler
+from leadloop.journey.steps.subscribe import SubscribeHandler
+from leadloop.journey.steps.suppress import SuppressHandler
+from leadloop.journey.steps.switch import SwitchHandler
+from leadloop.journey.steps.tag import TagHandler, UntagHandler
 from leadloop.journey.steps.task import TaskHandler
+from leadloop.journey.steps.unsubscribe import UnsubscribeHandler
 from leadloop.journey.steps.wait import WaitHandler
+from leadloop.journey.steps.webhook import WebhookHandler
 from leadloop.journey.walk import Walk
 from leadloop.language.plan import Target
 
@@ -39,12 +51,26 @@ HANDLERS: dict[str, StepHandler] = {
     "wait": WaitHandler(),
     "await": AwaitHandler(),
     "if": IfHandler(),
+    "switch": SwitchHandler(),
+    "experiment": ExperimentHandler(),
     "score": ScoreHandler(),
+    "set": SetHandler(),
+    "tag": TagHandler(),
+    "untag": UntagHandler(),
     "stage": StageHandler(),
+    "subscribe": SubscribeHandler(),
+    "unsubscribe": UnsubscribeHandler(),
+    "suppress": SuppressHandler(),
+    "record": RecordHandler(),
+    "enrol": EnrolHandler(),
     "stream": StreamHandler(),
     "hand_off": HandOffHandler(),
     "recycle": RecycleHandler(),
     "task": TaskHandler(),
+    "notify": NotifyHandler(),
+    "webhook": WebhookHandler(),
+    "repeat": RepeatHandler(),
+    "again": AgainHandler(),
     "go": GoHandler(),
     "exit": ExitHandler(),
 }

@@ -26,7 +26,11 @@ class HandOffHandler:
     def enter(self, step: HandOffStep, walk: Walk) -> Stop:
         accept_by = self._after(step.accept_within, step, walk)
         notice = walk.key("notice")
-        walk.effects.append(MakeOffer(walk.key(), notice, step.id, walk.visit, step.queue, accept_by))
+        walk.effects.append(
+            MakeOffer(
+                walk.key(), notice, step.id, walk.visit, step.queue, accept_by, step.otherwise, step.what
+            )
+        )
         walk.say("hand_off", to=step.queue, accept_by=accept_by.isoformat() if accept_by else None)
         walk.set_phase("telling", then="offered", accept_by=accept_by.isoformat() if accept_by else None)
         return Stop("send", send_key=notice)
@@ -49,7 +53,13 @@ class HandOffHandler:
         if cause.branch == _LOST and walk.facts.open_deals:  # one of several; sales works on
             walk.set_phase("working", since=cause.seq)
             return self._wait(step, walk, "working")
-        return {_REJECTED: step.on_rejected, _WON: step.on_won, _LOST: step.on_lost}[cause.branch]
+        outcome, target = {
+            _REJECTED: ("rejected", step.on_rejected),
+            _WON: ("won", step.on_won),
+            _LOST: ("lost", step.on_lost),
+        }[cause.branch]
+        walk.set_result(outcome=outcome)
+        return target
 
     def _offer_due(self, step: HandOffStep, walk: Walk) -> Again | Stop:
         if step.escalate_to is None or walk.state.data.get("escalated"):
@@ -76,6 +86,7 @@ class HandOffHandler:
 
     def _expire(self, step: HandOffStep, walk: Walk) -> Again:
         walk.effects.append(ExpireOffer(walk.key()))
+        walk.set_result(outcome="expired")
         walk.say("hand_off", expired=True)
         return Again(step.on_expired)
 
@@ -107,5 +118,6 @@ class HandOffHandler:
         return None if span is None else walk.after(span, self._calendar(step, walk))
 
     def _calendar(self, step: HandOffStep, walk: Walk) -> Calendar | None:
-        queue = walk.facts.queues.get(step.queue)
+        name = step.queue if step.queue in walk.facts.queues else step.otherwise
+        queue = walk.facts.queues.get(name or "")
         return walk.facts.calendars.get(queue.calendar) if queue and queue.calendar else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from leadloop.journey.calendar import add_span
 from leadloop.journey.effects import AskMessage, DropMessage
@@ -10,18 +11,36 @@ from leadloop.journey.state import Cause, MessageFinished, Stop, TimedOut
 from leadloop.journey.walk import HoldError, Walk
 from leadloop.language.plan import Span
 
+SKIPPED = "skipped"
+NOT_IN_AUDIENCE = "not_in_audience"
 _HELD = "held"
 _SENDING = "sending"
 
 
-def ask(walk: Walk, template: str, topic: str, subject: str | None = None) -> Stop:
-    """Put the message of this visit in the outbox and stop until it is finished."""
+def ask(walk: Walk, template: str, topic: str, subject: str | None = None) -> str | Stop:
+    """Put the message of this visit in the outbox and stop until it is finished.
+
+    Returns its status instead where it is not sent: `recheck` is set and the lead left the audience.
+    """
     key = walk.key()
-    walk.note_send(key)
-    walk.effects.append(AskMessage(key, walk.state.step, walk.visit, template, topic, subject))
     asked_at = walk.state.data.get("asked_at") or walk.now.isoformat()
     walk.set_phase(_SENDING, template=template, topic=topic, subject=subject, asked_at=asked_at)
+    audience = walk.plan.audience if walk.plan.recheck else None
+    if audience is not None and not walk.holds(audience, "audience"):
+        return skip(walk, NOT_IN_AUDIENCE, template=template)
+    walk.note_send(key)
+    walk.effects.append(AskMessage(key, walk.state.step, walk.visit, template, topic, subject))
     return Stop("send", send_key=key)
+
+
+def skip(walk: Walk, reason: str, **detail: Any) -> str:
+    """Do not send; take back the message where it was asked for and is held. Returns the status."""
+    if walk.key() in walk.state.sends.get(walk.state.step, ()):
+        walk.effects.append(DropMessage(walk.key(), reason))
+    walk.note_send_status(SKIPPED)
+    walk.set_result(status=SKIPPED)
+    walk.say("send", status=SKIPPED, reason=reason, **detail)
+    return SKIPPED
 
 
 def finished(walk: Walk, cause: Cause, late: Span | None = None, skip_late: bool = False) -> str | Stop:
@@ -33,13 +52,11 @@ def finished(walk: Walk, cause: Cause, late: Span | None = None, skip_late: bool
         raise HoldError(f"`{walk.state.step}` waits for its mail only")
     if cause.status != _HELD or cause.hold_until is None:
         walk.note_send_status(cause.status)
+        walk.set_result(status=cause.status)
         walk.say("send", status=cause.status, reason=cause.reason, template=data["template"])
         return cause.status
     if late is not None and skip_late and cause.hold_until > _latest(walk, late):
-        walk.effects.append(DropMessage(walk.key(), "late"))
-        walk.note_send_status("skipped")
-        walk.say("send", status="skipped", reason="late", template=data["template"])
-        return "skipped"
+        return skip(walk, "late", template=data["template"])
     walk.say("send", status=_HELD, reason=cause.reason, until=cause.hold_until.isoformat())
     walk.set_phase(_HELD)
     return Stop("wait", due_at=cause.hold_until)

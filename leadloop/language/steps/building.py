@@ -79,7 +79,7 @@ class Building:
         if code in self.allowed.get(step_id, {}):
             self.silenced.add((step_id, code))
         else:
-            self.report.add(code, place or self.places[step_id], **values)
+            self.report.add(code, place or self.places[step_id], "", **values)
 
     def matcher(self, kinds: tuple[str, ...] = ("event", "stage", "when")) -> MatchReader:
         """Return a reader of matchers that may name steps of this scenario."""

@@ -1,5 +1,5 @@
-"""The tables of leadloop. Personal values live only in lead, company, identity, event properties
-and message bodies; everything else holds ids, codes and numbers."""
+"""The tables of leadloop. Personal values live only in lead, company, identity, event properties,
+message bodies and call bodies; everything else holds ids, codes and numbers."""
 
 from leadloop.storage.tables.calls import Call, CallStatus
 from leadloop.storage.tables.events import Due, Event, EventKey

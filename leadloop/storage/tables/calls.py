@@ -47,6 +47,6 @@ class Call(SQLModel, table=True):
     sink: bool = False
     """True where nothing is configured for `to`: the call was noted here and went nowhere."""
     body: str | None = None
-    """What was sent, as JSON text."""
+    """What is posted, as JSON text; kept after the call only where it went nowhere."""
     created_at: datetime = Field(sa_type=UtcDateTime)
     done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

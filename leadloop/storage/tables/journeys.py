@@ -12,6 +12,7 @@ from sqlmodel import Field, SQLModel
 from leadloop.storage.columns import JSON_TYPE, UtcDateTime, enum_type, new_id
 
 _OPEN = text("status <> 'ended'")
+_OF_RECORD = text("record_key <> ''")
 
 
 class EnrolmentStatus(StrEnum):
@@ -47,6 +48,12 @@ class Enrolment(SQLModel, table=True):
             postgresql_where=text("status = 'running'"),
         ),
         Index("ix_enrolment_lead", "lead_id", "status"),
+        Index(
+            "ix_enrolment_record",
+            "record_key",
+            sqlite_where=_OF_RECORD,
+            postgresql_where=_OF_RECORD,
+        ),
     )
 
     id: str = Field(default_factory=new_id, primary_key=True)

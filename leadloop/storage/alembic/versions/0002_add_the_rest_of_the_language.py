@@ -117,6 +117,7 @@ def upgrade() -> None:
     with op.batch_alter_table('enrolment', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('uq_enrolment_open'), sqlite_where=sa.text("status <> 'ended'"))
         batch_op.create_index('uq_enrolment_open', ['scenario', 'subject_key', 'record_key'], unique=True, sqlite_where=sa.text("status <> 'ended'"), postgresql_where=sa.text("status <> 'ended'"))
+        batch_op.create_index('ix_enrolment_record', ['record_key'], unique=False, sqlite_where=sa.text("record_key <> ''"), postgresql_where=sa.text("record_key <> ''"))
 
     with op.batch_alter_table('lead', schema=None) as batch_op:
         batch_op.add_column(sa.Column('segments', JSON_TYPE, nullable=False, server_default=sa.text("'[]'")))
@@ -152,6 +153,7 @@ def downgrade() -> None:
         batch_op.drop_column('segments')
 
     with op.batch_alter_table('enrolment', schema=None) as batch_op:
+        batch_op.drop_index('ix_enrolment_record', sqlite_where=sa.text("record_key <> ''"), postgresql_where=sa.text("record_key <> ''"))
         batch_op.drop_index('uq_enrolment_open', sqlite_where=sa.text("status <> 'ended'"), postgresql_where=sa.text("status <> 'ended'"))
         batch_op.create_index(batch_op.f('uq_enrolment_open'), ['scenario', 'lead_id', 'record_key'], unique=1, sqlite_where=sa.text("status <> 'ended'"))
         batch_op.drop_column('clock_shift_seconds')

@@ -1,0 +1,129 @@
+"""`leadloop enrol SCENARIO`: enter leads by hand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from leadloop.cli.environments import StateOption, open_environment
+from leadloop.cli.output import JsonOption, print_json
+
+if TYPE_CHECKING:
+    from leadloop.inbox.enrolling import EnrolResult
+    from leadloop.storage.environment import Environment
+
+
+def enrol(
+    scenario: Annotated[str, typer.Argument(help="A published scenario with a manual entry.")],
+    leads: Annotated[
+        list[str] | None,
+        typer.Option("--lead", help="Id or mail address; may be given several times.", show_default=False),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", help="A CSV file with a column of mail addresses.", show_default=False),
+    ] = None,
+    record: Annotated[
+        str | None,
+        typer.Option("--record", metavar="KEY", help="The record the journeys run for.", show_default=False),
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key", help="The same key asks once per lead, however often it comes.", show_default=False
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say who would enter; change nothing.")] = False,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Enter leads into a scenario, and say who does not enter and why.
+
+    Exit code 1 where somebody did not enter.
+    """
+    import sys
+
+    from leadloop.inbox.enrolling import EnrolError, enrol_leads
+
+    if not leads and file is None:
+        raise typer.BadParameter("name somebody", param_hint="--lead or --file")
+    progress = _show_progress if sys.stderr.isatty() and file is not None and not as_json else _quiet
+    with open_environment(state) as env:
+        named = [*(leads or ()), *(_addresses(env, file) if file is not None else ())]
+        try:
+            results = enrol_leads(
+                env, scenario, named, record=record, key=key, dry_run=dry_run, progress=progress
+            )
+        except EnrolError as error:
+            typer.echo(f"{error.field}: {error.message}", err=True)
+            raise typer.Exit(1) from None
+    if as_json:
+        _print_json(results, dry_run)
+    else:
+        _print_text(results, dry_run)
+    if any(one.status == "refused" for one in results):
+        raise typer.Exit(1)
+
+
+def _addresses(env: Environment, file: Path) -> list[str]:
+    from leadloop.leads.csv_files import CsvFileError, open_csv, read_rows
+    from leadloop.leads.import_columns import map_columns
+    from leadloop.leads.names import clean_text
+
+    try:
+        opened = open_csv(file)
+        position = map_columns(opened.header, env.publications.current().publication.workspace)
+        column = position.positions["email"]
+        cells = [row.cells[column] for row in read_rows(opened) if column < len(row.cells)]
+    except CsvFileError as error:
+        typer.echo(f"{file}: {error}", err=True)
+        raise typer.Exit(1) from None
+    return [clean_text(cell) for cell in cells if clean_text(cell)]
+
+
+def _quiet(done: int) -> None:
+    """Show nothing."""
+
+
+def _show_progress(done: int) -> None:
+    typer.echo(f"\r{done:,} leads", err=True, nl=False)
+
+
+def _print_json(results: list[EnrolResult], dry_run: bool) -> None:
+    from dataclasses import asdict
+
+    items = [asdict(one) | {"reason": one.reason} for one in results]
+    print_json({"items": items, "dry_run": dry_run})
+
+
+def _print_text(results: list[EnrolResult], dry_run: bool) -> None:
+    words = _WOULD if dry_run else _DID
+    for one in results:
+        why = [one.reason] if one.reason else []
+        why += [one.other] if one.other else []
+        why += [f"until {one.until:%Y-%m-%d %H:%M} UTC"] if one.until else []
+        typer.echo(f"{one.named}: {words[one.status]}{': ' if why else ''}{', '.join(why)}")
+    counts = Counter(one.status for one in results)
+    entered, refused = counts["entered"], counts["refused"]
+    more = len(results) - entered - refused
+    verb = "would enter" if dry_run else "entered"
+    typer.echo(f"{entered:,} {verb}, {more:,} later or by another, {refused:,} not")
+
+
+_DID = {
+    "entered": "entered",
+    "waiting": "waits",
+    "passed_on": "a colleague enters for the company",
+    "refused": "does not enter",
+    "repeated": "asked before with this key",
+}
+_WOULD = {
+    "entered": "would enter",
+    "waiting": "would wait",
+    "passed_on": "a colleague would enter for the company",
+    "refused": "would not enter",
+    "repeated": "asked before with this key",
+}

@@ -1,0 +1,133 @@
+"""Backfill: bringing every known lead in line with what was published, in small batches.
+
+The notes and the cursor are one row of the database. A process that dies in the middle, or two that
+work at once, visit some leads twice, which changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, func, select
+
+from leadloop.inbox.apply import Application
+from leadloop.inbox.newly_published import (
+    Notes,
+    fresh_round,
+    lock_notes,
+    moved_on,
+    notes_for,
+    read_notes,
+    visit,
+    write_notes,
+)
+from leadloop.storage.database import lock_lead
+from leadloop.storage.environment import Environment
+from leadloop.storage.publications import StoredPublication
+from leadloop.storage.tables import Lead
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the last backfill is."""
+
+    publication: str
+    visited: int
+    remaining: int
+    finished: bool
+
+
+def begin_backfill(
+    session: Session, env: Environment, old: StoredPublication | None, new: StoredPublication, now: datetime
+) -> bool:
+    """Note what a publication changes for known leads, in the publishing transaction.
+
+    Returns False where it changes nothing for them. Where an earlier backfill is not finished, the new
+    one starts from what that one started from, so that nothing of it is lost.
+    """
+    known = lock_notes(session)
+    row, notes = known if known is not None else (None, None)
+    base, round_id = old, fresh_round()
+    if notes is not None and not notes.finished:
+        base = env.publications.get(notes.base, session) if notes.base is not None else None
+        round_id = notes.round_id
+    following = notes_for(
+        base.publication if base is not None else None,
+        base.id if base is not None else None,
+        new.publication,
+        new.id,
+        now,
+        round_id,
+    )
+    if following is None:
+        if row is not None and notes is not None and not notes.finished:
+            session.delete(row)  # back to where it began: nothing is left to do
+        return False
+    write_notes(session, following, row)
+    return True
+
+
+def run_backfill(env: Environment, limit: int = 100) -> int:
+    """Visit the next leads that a publication concerns; return how many, 0 where none are left."""
+    with env.database.read() as session:
+        notes = read_notes(session)
+        if notes is None or notes.finished:
+            return 0
+        ids = _next_leads(session, notes, limit)
+    for lead_id in ids:
+        if not _visit(env, lead_id, notes):
+            return 1  # something else was published meanwhile: begin again with its notes
+    with env.database.write() as session:
+        known = lock_notes(session)
+        if known is not None and known[1].round_id == notes.round_id:
+            row, present = known
+            if present.publication == notes.publication:
+                cursor = ids[-1] if ids else notes.cursor
+                write_notes(session, moved_on(present, cursor, len(ids), len(ids) < limit), row)
+    if len(ids) < limit:
+        _log.info("backfill_finished", publication=notes.publication)
+    return len(ids)
+
+
+def backfill_progress(session: Session) -> Progress | None:
+    """Return how far the last backfill is; None where none was needed so far."""
+    notes = read_notes(session)
+    if notes is None:
+        return None
+    remaining = 0
+    if not notes.finished:
+        remaining = session.exec(select(func.count()).where(*_concerned(notes))).one()
+    return Progress(notes.publication, notes.visited, remaining, notes.finished)
+
+
+def _next_leads(session: Session, notes: Notes, limit: int) -> list[str]:
+    return list(
+        session.exec(select(Lead.id).where(*_concerned(notes)).order_by(col(Lead.id)).limit(limit)).all()
+    )
+
+
+def _concerned(notes: Notes) -> tuple[ColumnElement[bool], ...]:
+    return (
+        col(Lead.id) > notes.cursor,
+        col(Lead.created_at) <= datetime.fromisoformat(notes.since),
+        col(Lead.merged_into).is_(None),
+        col(Lead.erased_at).is_(None),
+    )
+
+
+def _visit(env: Environment, lead_id: str, notes: Notes) -> bool:
+    """Visit one lead under its lock; False where the notes no longer stand."""
+    with env.database.write() as session:
+        lead = lock_lead(session, lead_id)
+        present = read_notes(session)
+        if present is None or present.publication != notes.publication:
+            return False
+        application = Application(session, env, lead, env.clock.now())
+        application.caught_up = True
+        visit(application, notes)
+        return True

@@ -1,0 +1,125 @@
+"""Why a journey's next turn may be taken: read from the rows that its head points to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlmodel import Session
+
+from leadloop.contracts import Next
+from leadloop.inbox import waits
+from leadloop.inbox.calls import FINISHED as FINISHED_CALLS
+from leadloop.journey.state import (
+    BranchTaken,
+    CallFinished,
+    Cause,
+    MessageFinished,
+    Moved,
+    Started,
+    TimedOut,
+)
+from leadloop.storage.tables import Call, Enrolment, EnrolmentStatus, Event, Message, MessageStatus
+
+FINISH = "finish"
+"""`move_to` of a journey that ends after its present step."""
+
+_FINISHED = {
+    MessageStatus.SENT,
+    MessageStatus.HELD,
+    MessageStatus.SKIPPED,
+    MessageStatus.FAILED,
+    MessageStatus.UNCERTAIN,
+}
+
+
+@dataclass(frozen=True)
+class Closed:
+    """The journey was ended from outside; the turn only writes that down."""
+
+
+def cause_of(session: Session, enrolment: Enrolment, now: datetime) -> Cause | Closed | None:
+    """Return why the next turn may be taken, or None while it may not."""
+    if enrolment.turn_no > 0 and enrolment.next.get("kind") == "end":
+        return None
+    if enrolment.status == EnrolmentStatus.ENDED:
+        return None if is_in_flight(session, enrolment) else Closed()
+    if enrolment.status == EnrolmentStatus.HELD and wants_move(enrolment):
+        return Moved()
+    if enrolment.status != EnrolmentStatus.RUNNING:
+        return None
+    if enrolment.turn_no == 0:
+        return Started()
+    head = Next.model_validate(enrolment.next)
+    if head.kind == "send":
+        return _message_finished(session.get(Message, head.message_id))
+    if head.kind == "call":
+        return _call_finished(session.get(Call, head.call_id))
+    if wants_move(enrolment):
+        return Moved(head.due_at)
+    branch = branch_taken(session, enrolment.id)
+    if branch is not None:
+        return branch
+    due_at = due_of(enrolment, head)
+    return TimedOut() if due_at is not None and due_at <= now else None
+
+
+def wants_move(enrolment: Enrolment) -> bool:
+    """Return whether the journey's next turn switches it to another version."""
+    return enrolment.move_to not in (None, FINISH, enrolment.plan_digest)
+
+
+def due_of(enrolment: Enrolment, head: Next) -> datetime | None:
+    """Return when the head's wait ends; None for never, and while the journey's clock stands still."""
+    if head.due_at is None or enrolment.locked_at is not None:
+        return None
+    return head.due_at + timedelta(seconds=enrolment.clock_shift_seconds)
+
+
+def is_in_flight(session: Session, enrolment: Enrolment) -> bool:
+    """Return whether the head's message or call is still to be finished; a turn must wait for it."""
+    message = session.get(Message, enrolment.next.get("message_id") or "")
+    if message is not None and message.status not in _FINISHED:
+        return True
+    call = session.get(Call, enrolment.next.get("call_id") or "")
+    return call is not None and call.status not in FINISHED_CALLS
+
+
+def branch_taken(session: Session, enrolment_id: str) -> BranchTaken | None:
+    """Return the satisfied branch of a waiting journey, with its event."""
+    row = waits.satisfied(session, enrolment_id)
+    if row is None:
+        return None
+    if row.satisfied_by == waits.CONDITION:
+        return BranchTaken(row.branch, row.satisfied_seq or 0)
+    event = session.get(Event, row.satisfied_by)
+    if event is None:
+        return BranchTaken(row.branch, row.satisfied_seq or 0)
+    return BranchTaken(row.branch, row.satisfied_seq or 0, event.type, event.id, event.properties)
+
+
+def describe_cause(cause: Cause | Closed, enrolment: Enrolment) -> dict[str, Any]:
+    """Return a cause as it is stored: ids and codes, no event properties."""
+    match cause:
+        case BranchTaken():
+            return {"kind": "event", "branch": cause.branch, "type": cause.event_type, "id": cause.event_id}
+        case MessageFinished():
+            return {"kind": "message", "status": cause.status, "reason": cause.reason}
+        case CallFinished():
+            return {"kind": "call", "status": cause.status, "code": cause.code}
+        case Closed():
+            return {"kind": "ended", "outcome": enrolment.outcome, "reason": enrolment.end_reason}
+    return {"kind": {Started: "start", TimedOut: "due", Moved: "moved"}.get(type(cause), "other")}
+
+
+def _message_finished(message: Message | None) -> MessageFinished | None:
+    if message is None or message.status not in _FINISHED:
+        return None
+    return MessageFinished(message.status.value, message.reason, message.hold_until)
+
+
+def _call_finished(call: Call | None) -> CallFinished | None:
+    if call is None or call.status not in FINISHED_CALLS:
+        return None
+    return CallFinished(call.status.value, call.code)

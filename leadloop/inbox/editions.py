@@ -1,0 +1,225 @@
+"""New versions of a scenario, and the people in flight on an older one.
+
+Publishing only notes what is to happen; a service loop walks the journeys, each under its own locks.
+A journey moves in its next turn, never while a mail or a call of its step is in flight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, or_
+from sqlmodel import Session, col, select
+
+from leadloop.inbox.apply import Application
+from leadloop.inbox.causes import FINISH
+from leadloop.inbox.exits import end_journey
+from leadloop.inbox.wakes import ask_wake
+from leadloop.journey.decide import EDITED
+from leadloop.journey.state import JourneyState, Moved, renamed
+from leadloop.language.plan import Plan
+from leadloop.sales.offers import withdraw_offers
+from leadloop.sales.tasks import withdraw_tasks
+from leadloop.storage.database import announce, lock_enrolment, lock_lead
+from leadloop.storage.environment import Environment
+from leadloop.storage.publications import StoredPublication
+from leadloop.storage.tables import (
+    Enrolment,
+    EnrolmentStatus,
+    Message,
+    MessageStatus,
+    PublicationRow,
+    Setting,
+)
+
+EDITIONS = "editions"
+"""Topic of the news that journeys are to be told of a new version."""
+_PREFIX = "edition:"
+_WAITS_ANEW = frozenset({"wait", "await", "recycle"})
+"""Steps whose wait is worked out again; other steps keep the wait they are in."""
+
+
+def apply_edition(
+    session: Session,
+    env: Environment,
+    old: StoredPublication | None,
+    new: StoredPublication,
+    now: datetime,
+) -> dict[str, int]:
+    """Note, in the publishing transaction, what becomes of people on older versions.
+
+    Returns how many open journeys each of `move`, `finish` and `exit` concerns now. `stay` needs nothing.
+    """
+    counts: dict[str, int] = {}
+    wishes: dict[str, dict[str, str]] = {}
+    before = old.parts if old is not None else {}
+    for scenario, plan in new.publication.plans.items():
+        what, digest = plan.on_edit.default, new.parts[f"plan:{scenario}"]
+        if what == "stay" or before.get(f"plan:{scenario}") == digest:
+            continue
+        wish = {"what": what, "digest": digest}
+        concerned = session.exec(select(func.count()).where(*_concerned(scenario, wish))).one()
+        if concerned:
+            wishes[scenario] = wish
+            counts[what] = counts.get(what, 0) + concerned
+    if wishes:
+        _forget(session, set(wishes))
+        session.add(Setting(key=f"{_PREFIX}{new.id}", value={"scenarios": wishes, "at": now.isoformat()}))
+        announce(session, EDITIONS)
+    return counts
+
+
+def run_editions(env: Environment, limit: int = 100) -> int:
+    """Tell up to `limit` journeys of a new version; return how many were told."""
+    with env.database.read() as session:
+        notes = session.exec(
+            select(Setting).where(col(Setting.key).startswith(_PREFIX)).order_by(col(Setting.key))
+        ).all()
+        for note in notes:
+            for scenario, wish in note.value.get("scenarios", {}).items():
+                rows = session.exec(
+                    select(Enrolment.id, Enrolment.lead_id)
+                    .where(*_concerned(scenario, wish))
+                    .order_by(col(Enrolment.id))
+                    .limit(limit)
+                ).all()
+                if rows:
+                    break
+            else:
+                continue
+            break
+        else:
+            rows, wish = [], {}
+    told = sum(_tell(env, enrolment_id, lead_id, scenario, wish) for enrolment_id, lead_id in rows)
+    if notes and not rows:
+        _end_notes(env, [note.key for note in notes])
+    return told
+
+
+def _concerned(scenario: str, wish: Mapping[str, str]) -> tuple[ColumnElement[bool], ...]:
+    """Return the condition of open journeys on another version that were not told yet."""
+    target = wish["digest"] if wish["what"] == "move" else FINISH
+    return (
+        col(Enrolment.scenario) == scenario,
+        col(Enrolment.status) != EnrolmentStatus.ENDED,
+        col(Enrolment.plan_digest) != wish["digest"],
+        or_(col(Enrolment.move_to).is_(None), col(Enrolment.move_to) != target),
+    )
+
+
+def _tell(env: Environment, enrolment_id: str, lead_id: str, scenario: str, wish: Mapping[str, str]) -> int:
+    with env.database.write() as session:
+        lead = lock_lead(session, lead_id)
+        application = Application(session, env, lead, env.clock.now())
+        application.apply_pending()
+        enrolment = lock_enrolment(session, enrolment_id)
+        still = session.exec(
+            select(Enrolment.id).where(Enrolment.id == enrolment_id, *_concerned(scenario, wish))
+        ).first()
+        if still is None:
+            return 0
+        if wish["what"] == "exit":
+            end_journey(application, enrolment, EDITED, "a new version was published")
+            application.settle()
+            return 1
+        enrolment.move_to = wish["digest"] if wish["what"] == "move" else FINISH
+        session.add(enrolment)
+        ask_wake(session, enrolment.id, application.now)
+        return 1
+
+
+def _forget(session: Session, scenarios: set[str]) -> None:
+    """Take scenarios out of older notes: the newest version decides."""
+    for note in session.exec(select(Setting).where(col(Setting.key).startswith(_PREFIX))).all():
+        left = {name: wish for name, wish in note.value["scenarios"].items() if name not in scenarios}
+        if left:
+            note.value = {**note.value, "scenarios": left}
+            session.add(note)
+        else:
+            session.delete(note)
+
+
+def _end_notes(env: Environment, keys: list[str]) -> None:
+    """Delete the notes that concern nobody any more."""
+    with env.database.write() as session:
+        for key in keys:
+            note = session.get(Setting, key)
+            if note is None:
+                continue
+            wishes = note.value.get("scenarios", {})
+            if not any(
+                session.exec(select(Enrolment.id).where(*_concerned(scenario, wish)).limit(1)).first()
+                for scenario, wish in wishes.items()
+            ):
+                session.delete(note)
+
+
+# --- in a turn ------------------------------------------------------------------------------------
+
+
+class LostStepError(Exception):
+    """The new version lacks the step a journey is on, and `on_edit` does not say where it goes."""
+
+
+def switch_version(application: Application, enrolment: Enrolment) -> tuple[JourneyState, bool]:
+    """Put a journey on the version it moves to; return its position there, and whether it waits on.
+
+    It waits on where its step is of the same kind. Raises `LostStepError` and changes nothing.
+    """
+    session, publications = application.session, application.env.publications
+    digest = enrolment.move_to or enrolment.plan_digest
+    old, new = publications.plan(enrolment.plan_digest, session), publications.plan(digest, session)
+    state = JourneyState.model_validate(enrolment.state)
+    step = _mapped(new, state.step)
+    moved = renamed(state, step)
+    target = moved.pending
+    if target is not None and target.step is not None and target.step != step:
+        moved = moved.model_copy(
+            update={"pending": target.model_copy(update={"step": _mapped(new, target.step)})}
+        )
+    enrolment.plan_digest = digest
+    enrolment.publication_id = _publication_of(application, enrolment.scenario, digest)
+    enrolment.move_to = None
+    session.add(enrolment)
+    same_kind = old.steps[state.step].kind == new.steps[step].kind
+    if not same_kind:
+        _leave(application, enrolment)
+    return moved, same_kind
+
+
+def _leave(application: Application, enrolment: Enrolment) -> None:
+    """Take back what the old step waits for and nobody has taken up."""
+    session, lead, now = application.session, application.lead, application.now
+    withdraw_tasks(session, lead, enrolment.id, now)
+    withdraw_offers(session, lead, enrolment.id, EDITED, now, accepted=False)
+    held = select(Message).where(Message.enrolment_id == enrolment.id, Message.status == MessageStatus.HELD)
+    for message in session.exec(held).all():
+        message.status, message.reason, message.hold_until = MessageStatus.SKIPPED, EDITED, None
+        session.add(message)
+    application.changed()
+
+
+def keeps_its_wait(plan: Plan, state: JourneyState, cause: object) -> bool:
+    """Return whether a moved journey stays in the very wait it is in: an offer, a task, a held mail."""
+    return isinstance(cause, Moved) and plan.steps[state.step].kind not in _WAITS_ANEW
+
+
+def _mapped(new: Plan, step: str) -> str:
+    target = new.on_edit.steps.get(step, step)
+    if target not in new.steps:
+        raise LostStepError(f"the new version has no step `{step}`, and `on_edit` does not map it")
+    return target
+
+
+def _publication_of(application: Application, scenario: str, digest: str) -> str:
+    """Return the newest publication that holds this version, so that its templates go with it."""
+    name = f"plan:{scenario}"
+    if application.stored.parts.get(name) == digest:
+        return application.stored.id
+    rows = application.session.exec(
+        select(PublicationRow.id, PublicationRow.parts).order_by(
+            col(PublicationRow.published_at).desc(), col(PublicationRow.id).desc()
+        )
+    ).all()
+    return next((row_id for row_id, parts in rows if parts.get(name) == digest), application.stored.id)

@@ -1,0 +1,150 @@
+"""Mails to the lead, and notices to the people who work for it."""
+
+from __future__ import annotations
+
+from sqlmodel import Session, select
+
+from leadloop.inbox.apply import Application
+from leadloop.journey import effects
+from leadloop.sales.assignment import company_owner, fallback
+from leadloop.sales.tasks import find_task
+from leadloop.storage.columns import new_id
+from leadloop.storage.tables import Enrolment, Message, MessageStatus
+
+OWNER = "owner"
+
+
+def find_message(session: Session, send_key: str) -> Message | None:
+    """Return the message of a send key."""
+    return session.exec(select(Message).where(Message.send_key == send_key)).one_or_none()
+
+
+def ask_message(application: Application, enrolment: Enrolment, effect: effects.AskMessage) -> None:
+    session = application.session
+    message = find_message(session, effect.send_key)
+    if message is not None:
+        if message.status == MessageStatus.HELD:
+            message.status = MessageStatus.NEW
+            message.hold_until = None
+            session.add(message)
+        return
+    session.add(
+        Message(
+            id=new_id(),
+            send_key=effect.send_key,
+            enrolment_id=enrolment.id,
+            publication_id=publication_with(application, enrolment, effect.template),
+            step_id=effect.step_id,
+            visit=effect.visit,
+            lead_id=application.lead.id,
+            scenario=enrolment.scenario,
+            topic=effect.topic,
+            template=effect.template,
+            subject_override=effect.subject,
+            created_at=application.now,
+        )
+    )
+    session.flush()
+
+
+def publication_with(application: Application, enrolment: Enrolment, template: str) -> str:
+    """Pin the publication the journey began with; a stream's newer content is in the current one."""
+    pinned = application.env.publications.get(enrolment.publication_id, application.session)
+    names = pinned.publication.templates
+    if any(name.startswith(f"{template}.") for name in names):
+        return pinned.id
+    return application.stored.id
+
+
+def drop_message(application: Application, enrolment: Enrolment, effect: effects.DropMessage) -> None:
+    message = find_message(application.session, effect.send_key)
+    if message is not None and message.status == MessageStatus.HELD:
+        message.status = MessageStatus.SKIPPED
+        message.reason = effect.reason
+        message.hold_until = None
+        application.session.add(message)
+
+
+def add_notice(
+    application: Application,
+    enrolment: Enrolment,
+    *,
+    key: str,
+    template: str,
+    to: str,
+    step_id: str,
+    visit: int,
+    reference: str | None = None,
+    publication_id: str | None = None,
+) -> None:
+    """Put a mail to a sales person in the outbox: no topic, so no consent, tracking or unsubscribing.
+
+    `template` is `notice:<name>` for a built-in one, else a template of the workspace.
+    """
+    if find_message(application.session, key) is not None:
+        return
+    application.session.add(
+        Message(
+            id=new_id(),
+            send_key=key,
+            kind="notice",
+            enrolment_id=enrolment.id,
+            publication_id=publication_id or application.stored.id,
+            step_id=step_id,
+            visit=visit,
+            lead_id=application.lead.id,
+            scenario=enrolment.scenario,
+            template=template,
+            to_address=to,
+            reference=reference,
+            created_at=application.now,
+        )
+    )
+    application.session.flush()
+
+
+def notify(application: Application, enrolment: Enrolment, effect: effects.Notify) -> None:
+    """Tell the owner, else the company's owner, else whoever gets what belongs to nobody; or an address."""
+    session, lead = application.session, application.lead
+    to = effect.to
+    if to == OWNER:
+        to = lead.owner or company_owner(session, lead) or fallback(application.publication.workspace)
+    add_notice(
+        application,
+        enrolment,
+        key=effect.notice_key,
+        template=effect.template,
+        to=to,
+        step_id=effect.step_id,
+        visit=effect.visit,
+        publication_id=publication_with(application, enrolment, effect.template),
+    )
+
+
+def tell_exit(application: Application, enrolment: Enrolment, effect: effects.TellExit) -> None:
+    add_notice(
+        application,
+        enrolment,
+        key=effect.notice_key,
+        template="notice:exit",
+        to=effect.to,
+        step_id=effect.step_id,
+        visit=effect.visit,
+        reference=effect.outcome,
+    )
+
+
+def tell_overdue(application: Application, enrolment: Enrolment, effect: effects.TellOverdue) -> None:
+    task = find_task(application.session, effect.task_key)
+    if task is None:
+        raise LookupError("the task of a notice is missing")
+    add_notice(
+        application,
+        enrolment,
+        key=effect.notice_key,
+        template="notice:overdue",
+        to=effect.to,
+        step_id=task.step_id,
+        visit=task.visit,
+        reference=task.id,
+    )

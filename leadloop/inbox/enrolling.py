@@ -1,0 +1,227 @@
+"""Entering leads into a scenario by hand: by `leadloop enrol`, the API, or whoever else asks.
+
+Each lead is one transaction: its pending events are applied, then the request, so that the answer
+is what happened and not what may happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlmodel import Session, select
+
+from leadloop.inbox.apply import Application
+from leadloop.inbox.due_rows import WAITING
+from leadloop.inbox.entry_events import ENROL_REQUESTED
+from leadloop.inbox.entry_rules import Refusal, explain_entry
+from leadloop.inbox.records_of import runs_for_record
+from leadloop.language.plan import ManualMatch, Plan
+from leadloop.leads.addresses import AddressError
+from leadloop.leads.identity import find_lead
+from leadloop.storage.columns import new_id
+from leadloop.storage.database import lock_lead
+from leadloop.storage.environment import Environment
+from leadloop.storage.tables import Due, Enrolment, Event, EventKey, Lead, Record
+
+KEY_LIMIT = 100
+_SOURCE = "enrol"
+_TOLD = ("open", "group")
+"""Refusals that are written into the story of the journey that stands in the way."""
+
+REASONS = {
+    "no_entry": "the scenario has no manual entry",
+    "no_company": "the scenario runs for companies, and the lead has none",
+    "no_record": "the scenario runs for a record, and none is named",
+    "erased": "the lead was erased",
+    "audience": "the lead is not in the audience",
+    "goal_met": "the goal is met already",
+    "exit_met": "a condition of exit_when is met already",
+    "entered": "this request was carried out before",
+    "open": "a journey is open",
+    "never_again": "the scenario is entered once only",
+    "cooldown": "the last journey ended too short a time ago",
+    "group": "another journey of the same group is open",
+    "limit": "the entry's limit is reached",
+    "unknown": "there is no such lead",
+    "conflict": "this key was used for another request",
+    "failed": "the request could not be applied; the log says why",
+}
+
+
+@dataclass(frozen=True)
+class EnrolResult:
+    """What became of one lead that was named."""
+
+    named: str
+    """The id or mail address as it was given."""
+    status: Literal["entered", "waiting", "passed_on", "refused", "repeated"]
+    """`waiting`: for a place under the limit, or for a turn; `passed_on`: a colleague enters for the
+    company; `repeated`: this key brought the same request before."""
+    lead_id: str | None = None
+    code: str | None = None
+    """Why not: a key of `REASONS`."""
+    other: str | None = None
+    """Scenario of the journey that stands in the way."""
+    until: datetime | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """The reason in words."""
+        return REASONS.get(self.code) if self.code else None
+
+
+class EnrolError(Exception):
+    """A request that cannot be right for anybody. `field` is `scenario`, `record` or `key`."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.message = message
+
+
+class NoSuchScenarioError(EnrolError):
+    """No scenario of this name is published."""
+
+
+class _DryRunError(Exception):
+    """Rolls the transaction of a dry run back."""
+
+
+def enrol_leads(
+    env: Environment,
+    scenario: str,
+    named: Iterable[str],
+    *,
+    record: str | None = None,
+    key: str | None = None,
+    dry_run: bool = False,
+    progress: Callable[[int], None] = lambda done: None,
+) -> list[EnrolResult]:
+    """Ask for each lead, named by id or mail address, that it enters; one result each, in order.
+
+    The same `key` asks once per lead, however often it comes; without one every call asks anew.
+    Raises `EnrolError` before anything is written.
+    """
+    _check(env, scenario, record, key)
+    results: list[EnrolResult] = []
+    for name in dict.fromkeys(named):
+        results.append(_enrol(env, scenario, name, record, key, dry_run))
+        progress(len(results))
+    return results
+
+
+def _check(env: Environment, scenario: str, record: str | None, key: str | None) -> None:
+    if key is not None and not 0 < len(key) <= KEY_LIMIT:
+        raise EnrolError("key", f"a key has 1 to {KEY_LIMIT} characters")
+    with env.database.read() as session:
+        plan = env.publications.current(session).publication.plans.get(scenario)
+        if plan is None:
+            raise NoSuchScenarioError("scenario", f"no scenario `{scenario[:60]}` is published")
+        if not any(isinstance(entry.match, ManualMatch) for entry in plan.entry):
+            raise EnrolError("scenario", f"`{scenario}` has no `{{manual: true}}` among its entries")
+        if not runs_for_record(plan):
+            if record is not None:
+                raise EnrolError("record", f"`{scenario}` does not run for a record")
+        elif record is None:
+            raise EnrolError("record", f"`{scenario}` runs per `{plan.per}`: name its record")
+        elif session.get(Record, (plan.per, record)) is None:
+            raise EnrolError("record", f"there is no `{plan.per}` with this key")
+
+
+def _enrol(
+    env: Environment, scenario: str, named: str, record: str | None, key: str | None, dry_run: bool
+) -> EnrolResult:
+    result = EnrolResult(named, "refused", code="unknown")
+    with _transaction(env, dry_run) as session:
+        lead = _find(session, env, named)
+        if lead is not None:
+            application = Application(session, env, lock_lead(session, lead.id), env.clock.now())
+            application.apply_pending()
+            result = _ask(application, application.publication.plans[scenario], named, record, key)
+    return result
+
+
+@contextmanager
+def _transaction(env: Environment, dry_run: bool) -> Iterator[Session]:
+    try:
+        with env.database.write() as session:
+            yield session
+            if dry_run:
+                raise _DryRunError
+    except _DryRunError:
+        pass
+
+
+def _find(session: Session, env: Environment, named: str) -> Lead | None:
+    try:
+        found = find_lead(session, env, named) if "@" in named else session.get(Lead, named)
+    except AddressError:
+        return None
+    while found is not None and found.merged_into is not None:
+        found = session.get(Lead, found.merged_into)
+    return found
+
+
+def _ask(
+    application: Application, plan: Plan, named: str, record: str | None, key: str | None
+) -> EnrolResult:
+    session, lead = application.session, application.lead
+    external_id = f"{key}:{lead.id}" if key is not None else None
+    body = application.env.keys.hash("event-body", f"{plan.scenario}\x1f{record or ''}")
+    known = session.get(EventKey, (_SOURCE, external_id)) if external_id else None
+    if known is not None:
+        same = known.body_hmac == body
+        return EnrolResult(named, "repeated" if same else "refused", lead.id, None if same else "conflict")
+    event = _request(application, plan, record)
+    refusal = explain_entry(application, plan, event)
+    if refusal is not None and refusal.code not in ("limit", *_TOLD):
+        return _refused(named, lead.id, refusal)
+    session.add(event)
+    if external_id:
+        session.add(EventKey(source=_SOURCE, external_id=external_id, body_hmac=body, event_id=event.id))
+    session.flush()
+    application.apply_pending()
+    return _outcome(application, plan, event, named, refusal)
+
+
+def _request(application: Application, plan: Plan, record: str | None) -> Event:
+    properties = {"scenario": plan.scenario} | ({"record": record} if record is not None else {})
+    return Event(
+        id=new_id(),
+        subject_id=application.lead.id,
+        type=ENROL_REQUESTED,
+        properties=properties,
+        source=_SOURCE,
+        trust="verified",
+        occurred_at=application.now,
+        received_at=application.now,
+    )
+
+
+def _outcome(
+    application: Application, plan: Plan, event: Event, named: str, refusal: Refusal | None
+) -> EnrolResult:
+    lead_id = application.lead.id
+    begun = application.session.exec(
+        select(Enrolment.id).where(Enrolment.scenario == plan.scenario, Enrolment.cause_event_id == event.id)
+    ).first()
+    if begun is not None:
+        return EnrolResult(named, "entered", lead_id)
+    if event.parked is not None:
+        return EnrolResult(named, "refused", lead_id, "failed")
+    if refusal is None:
+        return EnrolResult(named, "passed_on", lead_id)
+    waits = application.session.exec(select(Due).where(Due.lead_id == lead_id, Due.kind == WAITING)).all()
+    if any(row.detail.get("event") == event.id for row in waits):
+        other = refusal.other.scenario if refusal.other is not None else None
+        return EnrolResult(named, "waiting", lead_id, refusal.code, other, refusal.until)
+    return _refused(named, lead_id, refusal)
+
+
+def _refused(named: str, lead_id: str, refusal: Refusal) -> EnrolResult:
+    other = refusal.other.scenario if refusal.other is not None else None
+    return EnrolResult(named, "refused", lead_id, refusal.code, other, refusal.until)

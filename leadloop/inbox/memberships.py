@@ -1,0 +1,51 @@
+"""Segment membership, kept on the lead: joins and leaves become events."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from leadloop.inbox.due_rows import SEGMENTS, write_due
+from leadloop.journey import segments
+from leadloop.storage.tables import Event
+
+if TYPE_CHECKING:
+    from leadloop.inbox.apply import Application
+
+ENTERED = "segment_entered"
+LEFT = "segment_left"
+
+
+def keep_segments(application: Application, cause: Event | None, silent: Collection[str] = ()) -> None:
+    """Bring the lead's segments in line with its facts; say who came and went.
+
+    `silent` segments change without an event: they are new, and the lead was a member all along. So
+    does a segment that is no longer published. An erased lead is in none.
+    """
+    lead, published = application.lead, application.publication.segments
+    if not published and not lead.segments:
+        return
+    before = list(lead.segments)
+    after = segments.memberships(published, application.facts) if lead.erased_at is None else []
+    if after != before:
+        lead.segments = after
+        application.session.add(lead)
+        application.facts[segments.SEGMENTS] = list(after)
+    told = published.keys() - set(silent) if lead.erased_at is None else set()
+    for name in before:
+        if name in told and name not in after:
+            application.emit(LEFT, cause, segment=name)
+    for name in after:
+        if name in told and name not in before:
+            application.emit(ENTERED, cause, segment=name)
+    _look_again(application)
+
+
+def _look_again(application: Application) -> None:
+    """Note when time alone changes the answer of a question that a segment asks about the past."""
+    lead = application.lead
+    questions = segments.timed_questions(application.publication.segments.values())
+    if not questions:  # a row that is left over fires once and is gone
+        return
+    at = segments.next_change(questions, application.facts) if lead.erased_at is None else None
+    write_due(application.session, f"{SEGMENTS}:{lead.id}", lead.id, SEGMENTS, at)

@@ -1,0 +1,214 @@
+"""What conditions may ask of a lead's past: `did`, counted in SQL, and opening hours.
+
+A lead-level one serves audiences, scoring, segments and streams; a journey's own one knows besides
+its entry, its arrivals, its messages and its record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session, col, select
+
+from leadloop.conditions import SURROUNDINGS, EvaluationError, Facts, FactValue
+from leadloop.inbox.records_of import concerns
+from leadloop.journey.calendar import add_span, is_open
+from leadloop.language.plan import Calendar, Did, Plan, Span, Workspace
+from leadloop.scoring.matching import event_matches
+from leadloop.storage.tables import Enrolment, Event, Lead, Message
+
+ENTRY = "entry"
+"""`since: entry`: events after the one that began the journey."""
+
+_ROWS_AT_ONCE = 200
+_HOUR = timedelta(hours=1)
+_MOMENT = timedelta(microseconds=1)
+_LONGEST_SHIFT = 24 * 7
+"""Hours by which a span forwards and the same span backwards may differ: short months, holidays."""
+
+
+@dataclass(frozen=True)
+class PastEvent:
+    """What questions about the past look at of an applied event."""
+
+    type: str
+    properties: Mapping[str, Any]
+    occurred_at: datetime
+    message_id: str | None
+
+
+class LeadPast:
+    """One lead's past as it is now: the `Surroundings` of conditions that know only the lead."""
+
+    def __init__(
+        self, session: Session, lead: Lead, workspace: Workspace, zone: ZoneInfo, now: datetime
+    ) -> None:
+        self.zone = zone
+        self.session = session
+        self.lead = lead
+        self.workspace = workspace
+        self.now = now
+        self.facts: Facts = {}
+        """What a question's `where` may read; set by `bind`."""
+
+    def bind(self, facts: dict[str, FactValue]) -> None:
+        """Put this past among the facts, and let its questions read them."""
+        cast(dict[str, Any], facts)[SURROUNDINGS] = self
+        self.facts = facts
+
+    def did(self, question: Did) -> bool:
+        """Return whether the lead did it, counted as the question says: one query, cut short."""
+        return len(self._counted(question)) >= question.at_least
+
+    def is_open(self, calendar: str) -> bool:
+        """Return whether a calendar is open now, in the lead's zone."""
+        declared = self.workspace.calendars.get(calendar)
+        if declared is None:
+            raise EvaluationError(f'open("{calendar}"): no such calendar is published any more')
+        return is_open(declared, self.now, self.zone)
+
+    def next_change(self, question: Did) -> datetime | None:
+        """Return when the answer turns false by time alone, if nothing happens until then; else None.
+
+        That is when the oldest event that still counts leaves `within`. What is false turns true by
+        an event only.
+        """
+        if question.within is None:
+            return None
+        counted = self._counted(question)
+        if len(counted) < question.at_least:
+            return None
+        return self._leaves(counted[-1], question.within)
+
+    # --- for journeys to say more
+
+    def since_seq(self, question: Did) -> int | None:
+        """Return the `lead_seq` after which events count; None where nothing can count."""
+        if question.since is not None:
+            raise EvaluationError("`since` needs a journey")
+        return 0
+
+    def messages_of(self, steps: tuple[str, ...]) -> frozenset[str]:
+        """Return the ids of the messages that `of` stands for."""
+        return frozenset()
+
+    def is_about(self, event: PastEvent) -> bool:
+        """Return whether the event is about what is asked here, not about another record."""
+        return True
+
+    # --- counting
+
+    def _counted(self, question: Did) -> list[datetime]:
+        """Return when the newest events that count happened, newest first, `at_least` at most."""
+        counted: list[datetime] = []
+        values: set[Any] = set()
+        for event in self._matching(question):
+            if question.distinct is not None:
+                value = event.properties.get(question.distinct)
+                if value is None or value in values:
+                    continue
+                values.add(value)
+            counted.append(event.occurred_at)
+            if len(counted) == question.at_least:
+                break
+        return counted
+
+    def _matching(self, question: Did) -> Iterator[PastEvent]:
+        match = question.match
+        since = self.since_seq(question)
+        messages = self.messages_of(match.of)
+        if since is None or (match.of and not messages):
+            return
+        statement = select(Event.type, Event.properties, Event.occurred_at, Event.message_id).where(
+            Event.lead_id == self.lead.id, Event.type == match.event, col(Event.lead_seq) > since
+        )
+        if question.within is not None:
+            statement = statement.where(Event.occurred_at >= self._begins(question.within))
+        if match.of:
+            statement = statement.where(col(Event.message_id).in_(messages))
+        statement = statement.order_by(col(Event.occurred_at).desc(), col(Event.lead_seq).desc())
+        options = {"yield_per": _ROWS_AT_ONCE}
+        with closing(self.session.exec(statement, execution_options=options)) as rows:
+            for row in rows:
+                event = PastEvent(*row)
+                if self.is_about(event) and event_matches(match, event, self.facts):
+                    yield event
+
+    def _begins(self, within: Span) -> datetime:
+        back = Span(amount=-within.amount, unit=within.unit)
+        return add_span(self.now, back, self.zone, self._calendar())
+
+    def _leaves(self, happened: datetime, within: Span) -> datetime:
+        """Return the first instant at which `within`, counted back, no longer reaches the event."""
+        back = Span(amount=-within.amount, unit=within.unit)
+        at = max(add_span(happened, within, self.zone, self._calendar()), self.now) + _MOMENT
+        for _ in range(_LONGEST_SHIFT):
+            if add_span(at, back, self.zone, self._calendar()) > happened:
+                break
+            at += _HOUR
+        return at
+
+    def _calendar(self) -> Calendar | None:
+        window = self.workspace.limits.send_window
+        return self.workspace.calendars.get(window.calendar) if window else None
+
+
+class JourneyPast(LeadPast):
+    """The past as one journey sees it."""
+
+    def __init__(
+        self,
+        session: Session,
+        lead: Lead,
+        workspace: Workspace,
+        zone: ZoneInfo,
+        now: datetime,
+        enrolment: Enrolment,
+        plan: Plan,
+        arrivals: Mapping[str, int],
+    ) -> None:
+        super().__init__(session, lead, workspace, zone, now)
+        self._enrolment = enrolment
+        self._plan = plan
+        self._arrivals = arrivals
+
+    def arrived(self, arrivals: Mapping[str, int], facts: Facts) -> JourneyPast:
+        """Return the past for a walk that has gone on since its facts were read."""
+        past = JourneyPast(
+            self.session,
+            self.lead,
+            self.workspace,
+            self.zone,
+            self.now,
+            self._enrolment,
+            self._plan,
+            arrivals,
+        )
+        past.facts = facts
+        return past
+
+    def since_seq(self, question: Did) -> int | None:
+        if question.since is None:
+            return 0
+        if question.since == ENTRY:
+            return self._enrolment.entered_seq
+        return self._arrivals.get(question.since)
+
+    def messages_of(self, steps: tuple[str, ...]) -> frozenset[str]:
+        if not steps:
+            return frozenset()
+        return frozenset(
+            self.session.exec(
+                select(Message.id).where(
+                    Message.enrolment_id == self._enrolment.id, col(Message.step_id).in_(steps)
+                )
+            ).all()
+        )
+
+    def is_about(self, event: PastEvent) -> bool:
+        return concerns(self._plan, self._enrolment.record_key, event, self.workspace)

@@ -1,0 +1,71 @@
+"""Pauses of topics: ours to make and to lift. They give back nothing that the person refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from leadloop.conditions import Facts
+from leadloop.journey.matching import event_matches
+from leadloop.language.plan import EventMatch
+from leadloop.storage.tables import Event, Lead, TopicSuppression
+
+_ALL_TOPICS = "*"
+
+
+def suppress_topics(
+    session: Session,
+    lead_id: str,
+    *,
+    key: str,
+    topics: Sequence[str],
+    reason: str,
+    lift_on: Sequence[EventMatch],
+    at: datetime,
+) -> None:
+    """Stop mailing topics for a reason of ours, until an event of `lift_on`; once for each `key`."""
+    known = set(
+        session.exec(select(TopicSuppression.topic).where(TopicSuppression.suppression_key == key)).all()
+    )
+    for topic in topics:
+        if topic not in known:
+            session.add(
+                TopicSuppression(
+                    suppression_key=key,
+                    lead_id=lead_id,
+                    topic=topic,
+                    reason=reason,
+                    lift_on=[match.model_dump(mode="json") for match in lift_on],
+                    at=at,
+                )
+            )
+    session.flush()
+
+
+def lift_suppressions(
+    session: Session, lead: Lead, event: Event, facts: Callable[[], Facts], now: datetime
+) -> None:
+    """End the pauses of topics that this event lifts. `facts` are the lead's, read where one asks."""
+    rows = session.exec(
+        select(TopicSuppression).where(
+            TopicSuppression.lead_id == lead.id, col(TopicSuppression.lifted_at).is_(None)
+        )
+    ).all()
+    for row in rows:
+        matches = [EventMatch.model_validate(one) for one in row.lift_on]
+        if any(one.event == event.type and event_matches(one, event, facts()) for one in matches):
+            row.lifted_at = now
+            row.lifted_by = event.id
+            session.add(row)
+
+
+def is_paused(session: Session, lead_id: str, topic: str) -> bool:
+    """Return whether mails of a topic are stopped for a reason of ours."""
+    open_one = select(TopicSuppression.id).where(
+        TopicSuppression.lead_id == lead_id,
+        col(TopicSuppression.topic).in_((topic, _ALL_TOPICS)),
+        col(TopicSuppression.lifted_at).is_(None),
+    )
+    return session.exec(open_one).first() is not None

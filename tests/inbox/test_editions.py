@@ -1,0 +1,258 @@
+"""New versions and the people in flight: they stay, move, finish or leave, as `on_edit` says."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import col, select
+
+from leadloop.inbox.editions import apply_edition, run_editions
+from leadloop.language import plan as p
+from leadloop.sales import commands
+from leadloop.storage.environment import Environment
+from leadloop.storage.publications import publish
+from leadloop.storage.tables import EnrolmentStatus, MessageStatus, Setting, Task, TaskStatus, Turn
+from tests.factories import NOW, make_publication
+from tests.inbox.driver import mails, report, settle
+from tests.inbox.played import END, enter, environment, plan_of, rest, row_of
+
+
+def edit(env: Environment, plan: p.Plan, what: str = "move", **steps: str) -> dict[str, int]:
+    """Publish a new version; return what it says about people in flight."""
+    plan = plan.model_copy(update={"on_edit": p.OnEdit(default=what, steps=steps)})  # type: ignore[arg-type]
+    with env.database.write() as session:
+        old = env.publications.current(session)
+        publish(
+            session, make_publication(plans={"play": plan}), "tests", env.clock.now() + timedelta(seconds=1)
+        )
+        return apply_edition(session, env, old, env.publications.current(session), env.clock.now())
+
+
+def tell(env: Environment) -> int:
+    told = 0
+    while number := run_editions(env, limit=2):
+        told += number
+    settle(env)
+    return told
+
+
+def digest_of(env: Environment) -> str:
+    return env.publications.current().parts["plan:play"]
+
+
+def notes(env: Environment) -> list[Setting]:
+    with env.database.read() as session:
+        return list(session.exec(select(Setting).where(col(Setting.key).startswith("edition:"))).all())
+
+
+def advance(env: Environment, **units: float) -> None:
+    env.clock.advance(**units)  # type: ignore[attr-defined]
+    settle(env)
+
+
+def in_flight(tmp_path: Path, *steps: Any) -> tuple[Environment, str]:
+    env = environment(tmp_path, plan_of(*steps))
+    journey = enter(env, opt_in=True)
+    settle(env)
+    return env, journey.id
+
+
+def test_stay_leaves_people_on_their_version(tmp_path: Path) -> None:
+    env, journey_id = in_flight(tmp_path, rest(days=10))
+    before = row_of(env, journey_id).plan_digest
+    assert edit(env, plan_of(rest(days=20)), "stay") == {}
+    assert tell(env) == 0
+    advance(env, days=10)
+    journey = row_of(env, journey_id)
+    assert (journey.plan_digest, journey.outcome) == (before, p.COMPLETED)
+
+
+def test_move_waits_by_the_new_version_from_the_arrival(tmp_path: Path) -> None:
+    env, journey_id = in_flight(tmp_path, rest(days=10))
+    advance(env, days=4)
+    assert edit(env, plan_of(rest(days=20))) == {"move": 1}
+    assert tell(env) == 1
+    journey = row_of(env, journey_id)
+    assert (journey.plan_digest, journey.move_to) == (digest_of(env), None)
+    assert journey.publication_id == env.publications.current().id
+    assert journey.due_at == NOW + timedelta(days=20)
+    with env.database.read() as session:
+        turns = session.exec(select(Turn).order_by(col(Turn.turn_no))).all()
+    assert turns[-1].cause == {"kind": "moved"}
+    assert notes(env) == []
+
+
+def test_move_to_a_shorter_wait_that_is_over_goes_on_at_once(tmp_path: Path) -> None:
+    env, journey_id = in_flight(tmp_path, rest(days=10))
+    advance(env, days=4)
+    edit(env, plan_of(rest(days=3)))
+    tell(env)
+    assert row_of(env, journey_id).outcome == p.COMPLETED
+
+
+def test_move_maps_a_renamed_step_and_its_mails(tmp_path: Path) -> None:
+    def version(send: str, wait: str) -> p.Plan:
+        return plan_of(
+            p.SendStep(id=send, template="case", topic="nurture", on_skip=END, on_fail=END),
+            p.AwaitStep(
+                id=wait,
+                branches=(
+                    p.Branch(match=p.EventMatch(event="email_clicked", of=(send,)), go=p.Target(exit=wait)),
+                ),
+                timeout=p.WaitSpec(span=p.Span(amount=5, unit="days")),
+                on_timeout=END,
+            ),
+        )
+
+    env = environment(tmp_path, version("mail", "read"))
+    journey_id = enter(env, opt_in=True).id
+    settle(env)
+    edit(env, version("mail", "looked"), read="looked")
+    tell(env)
+    report(env, "email_clicked", message_id=mails(env)[0].id, lead_id=row_of(env, journey_id).lead_id,
+           source="tracking")  # fmt: skip
+    settle(env)
+    assert row_of(env, journey_id).outcome == "looked"
+    assert len(mails(env)) == 1
+
+
+def test_move_waits_until_a_mail_in_flight_is_handed_over(tmp_path: Path) -> None:
+    send = p.SendStep(id="mail", template="case", topic="nurture", on_skip=END, on_fail=END)
+    env = environment(tmp_path, plan_of(send, rest(days=10)))
+    journey_id = enter(env, opt_in=True).id
+    settle(env, deliver=lambda *_: None)
+    before = row_of(env, journey_id).plan_digest
+    edit(env, plan_of(send, p.TagStep(id="new", tags=("vip",)), rest(days=20)))
+    while run_editions(env):
+        pass
+    settle(env, deliver=lambda *_: None)
+    assert row_of(env, journey_id).plan_digest == before
+    settle(env)
+    journey = row_of(env, journey_id)
+    assert (journey.plan_digest, journey.state["visits"]["new"]) == (digest_of(env), 1)
+    assert len(mails(env)) == 1
+
+
+def test_move_keeps_an_open_task(tmp_path: Path) -> None:
+    task = p.TaskStep(
+        id="call", type="call", to="inside-sales", due=p.Span(amount=1, unit="days"),
+        outcomes=("connected",), on={"connected": p.Target(exit="old")},
+    )  # fmt: skip
+    env, journey_id = in_flight(tmp_path, task)
+    edit(env, plan_of(task.model_copy(update={"id": "phone", "on": {"connected": p.Target(exit="new")}})),
+         call="phone")  # fmt: skip
+    tell(env)
+    with env.database.read() as session:
+        row = session.exec(select(Task)).one()
+    assert row.status == TaskStatus.OPEN
+    commands.finish_task(env, row.id, "connected")
+    settle(env)
+    assert row_of(env, journey_id).outcome == "new"
+
+
+def test_move_to_a_step_of_another_kind_takes_back_what_is_open(tmp_path: Path) -> None:
+    task = p.TaskStep(
+        id="call", type="call", to="inside-sales", due=p.Span(amount=1, unit="days"),
+        outcomes=("connected",), on={"connected": END},
+    )  # fmt: skip
+    env, journey_id = in_flight(tmp_path, task)
+    edit(env, plan_of(rest(days=3)), call="rest")
+    tell(env)
+    with env.database.read() as session:
+        assert session.exec(select(Task)).one().status == TaskStatus.WITHDRAWN
+    assert row_of(env, journey_id).due_at == NOW + timedelta(days=3)
+
+
+def test_move_without_the_step_holds_the_journey_until_a_version_maps_it(tmp_path: Path) -> None:
+    env, journey_id = in_flight(tmp_path, rest("old", days=10))
+    before = row_of(env, journey_id).plan_digest
+    edit(env, plan_of(rest("new", days=10)))
+    tell(env)
+    journey = row_of(env, journey_id)
+    assert (journey.status, journey.plan_digest) == (EnrolmentStatus.HELD, before)
+    assert "`old`" in (journey.held_reason or "")
+    edit(env, plan_of(rest("new", days=11)), old="new")
+    tell(env)
+    journey = row_of(env, journey_id)
+    assert (journey.status, journey.state["step"]) == (EnrolmentStatus.RUNNING, "new")
+
+
+def test_move_mends_a_journey_that_a_broken_condition_holds(tmp_path: Path) -> None:
+    broken = p.Expression(
+        source="1 / (lead.employees - lead.employees) > 0", variables={"lead.employees": "int"}
+    )
+    sound = p.Expression(source="lead.employees > 0", variables={"lead.employees": "int"})
+    step = p.IfStep(id="if", condition=broken, then=p.Target(exit="yes"), otherwise=p.Target(exit="no"))
+    env = environment(tmp_path, plan_of(step))
+    journey_id = enter(env, fields={"employees": 10}).id
+    settle(env)
+    assert row_of(env, journey_id).status == EnrolmentStatus.HELD
+    edit(env, plan_of(step.model_copy(update={"condition": sound})))
+    tell(env)
+    assert row_of(env, journey_id).outcome == "yes"
+
+
+def test_finish_ends_the_journey_after_its_present_step(tmp_path: Path) -> None:
+    env, journey_id = in_flight(tmp_path, rest(days=10), p.TagStep(id="tag", tags=("vip",)), rest("more"))
+    assert edit(env, plan_of(rest(days=20)), "finish") == {"finish": 1}
+    tell(env)
+    assert row_of(env, journey_id).due_at == NOW + timedelta(days=10)
+    advance(env, days=10)
+    journey = row_of(env, journey_id)
+    assert journey.outcome == "edited"
+    assert "tag" not in journey.state["visits"]
+
+
+def test_exit_ends_the_journey_now(tmp_path: Path) -> None:
+    env, journey_id = in_flight(tmp_path, rest(days=10))
+    assert edit(env, plan_of(rest(days=20)), "exit") == {"exit": 1}
+    tell(env)
+    journey = row_of(env, journey_id)
+    assert (journey.outcome, journey.next["kind"]) == ("edited", "end")
+
+
+def test_exit_skips_a_held_mail(tmp_path: Path) -> None:
+    send = p.SendStep(id="mail", template="case", topic="nurture", on_skip=END, on_fail=END)
+    env = environment(tmp_path, plan_of(send))
+    enter(env, opt_in=True)
+    settle(env, deliver=lambda *_: None)
+    edit(env, plan_of(send, rest()), "exit")
+    tell(env)
+    assert [one.status for one in mails(env)] == [MessageStatus.SKIPPED]
+
+
+def test_many_people_are_told_in_batches(tmp_path: Path) -> None:
+    env = environment(tmp_path, plan_of(rest(days=10)))
+    people = [enter(env).id for _ in range(5)]
+    settle(env)
+    assert edit(env, plan_of(rest(days=20))) == {"move": 5}
+    assert run_editions(env, limit=2) == 2
+    assert len(notes(env)) == 1
+    assert tell(env) == 3
+    assert {row_of(env, one).plan_digest for one in people} == {digest_of(env)}
+
+
+def test_newest_version_decides_where_two_are_pending(tmp_path: Path) -> None:
+    env, journey_id = in_flight(tmp_path, rest(days=10))
+    edit(env, plan_of(rest(days=20)))
+    env.clock.advance(minutes=1)  # type: ignore[attr-defined]
+    edit(env, plan_of(rest(days=30)))
+    tell(env)
+    assert row_of(env, journey_id).due_at == NOW + timedelta(days=30)
+    assert notes(env) == []
+
+
+def test_edition_of_nobody_is_not_noted(tmp_path: Path) -> None:
+    env = environment(tmp_path, plan_of(rest(days=10)))
+    assert edit(env, plan_of(rest(days=20))) == {}
+    assert notes(env) == []
+
+
+def test_same_version_again_concerns_nobody(tmp_path: Path) -> None:
+    env, _ = in_flight(tmp_path, rest(days=10))
+    changed = plan_of(rest(days=20))
+    edit(env, changed, "move")
+    tell(env)
+    assert edit(env, changed, "move") == {}

@@ -1,0 +1,42 @@
+"""Addresses of webhooks come from the environment and are checked there."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from leadloop.settings import Endpoint, Settings
+
+
+def test_webhooks_are_read_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEADLOOP_WEBHOOKS", '{"crm": {"url": "https://crm.example/h", "secret": "s"}}')
+    monkeypatch.setenv("LEADLOOP_SLACK", '{"url": "https://chat.example/T/B/key"}')
+    settings = Settings()
+    assert settings.webhooks["crm"].url.get_secret_value() == "https://crm.example/h"
+    assert settings.slack is not None
+    assert "chat.example" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8000/h", "http://localhost/h", "http://[::1]:9/h", "https://crm.example/h"]
+)
+def test_endpoint_may_be_here_or_secure(url: str) -> None:
+    assert Endpoint(url=url).url.get_secret_value() == url  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://kaisha.example/key",
+        "http://10.0.0.1/key",
+        "ftp://kaisha.example/key",
+        "kaisha.example/key",
+        "https://",
+    ],
+)
+def test_endpoint_elsewhere_is_https(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEADLOOP_SLACK", f'{{"url": "{url}"}}')
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert "url" in str(refused.value)
+    assert "/key" not in str(refused.value)
