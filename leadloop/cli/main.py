@@ -20,7 +20,7 @@ class Commands(LazyGroup):
         LazyCommand("check", "leadloop.cli.check:check", "Check a workspace.", logs=False),
         LazyCommand("schema", "leadloop.cli.schema:schema", "Print JSON Schema for editors.", logs=False),
         LazyCommand(
-            "graph", "leadloop.cli.graph:graph", "Print a scenario as a Mermaid flowchart.", logs=False
+            "graph", "leadloop.cli.graph:graph", "Draw a scenario: Mermaid, SVG or HTML.", logs=False
         ),
         LazyCommand(
             "try", "leadloop.cli.try_scenario:try_scenario", "Show a scenario as three timelines.", logs=False

@@ -25,6 +25,7 @@ from leadloop.journey.simulated_words import describe_match, describe_trace
 from leadloop.journey.state import (
     Arm,
     BranchTaken,
+    CallFinished,
     Cause,
     Continued,
     JourneyFacts,
@@ -263,6 +264,8 @@ class _Run:
                 cause = Continued()
             elif stop.kind == "send":
                 cause = self._hand_over(stop.send_key or "")
+            elif stop.kind == "call":
+                cause = CallFinished("done", 200)  # what the step says of it tells the rest
             elif stop.kind == "wait":
                 self.arms, self.due_at = stop.arms, stop.due_at
                 taken = self._satisfied(self.lead.events, since_arming=False)
@@ -379,6 +382,10 @@ class _Run:
                 self._follow(lead.settle_bands(self.now))
             case effects.MakeTask():
                 self._task(effect)
+            case effects.Notify():
+                self._notices[effect.notice_key] = f"notice to {effect.to}: {effect.template}"
+            case effects.TellOverdue():
+                self._notices[effect.notice_key] = f"task overdue: notice to {effect.to}"
             case effects.TellExit():
                 self._notices[effect.notice_key] = f"notice to {effect.to}: {effect.outcome}"
             case _:

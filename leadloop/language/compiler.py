@@ -178,7 +178,7 @@ class _Compiler:
             stages=read_stages(report, roots[LIFECYCLE]) if LIFECYCLE in roots else Lifecycle().stages,
             streams=stream_names(roots.get(STREAMS)),
             segments=segment_names(roots.get(SEGMENTS)),
-            reach=read_reach(roots.get(SCORING)),
+            reach=read_reach(roots.get(SCORING), roots.values()),
         )
         events = vocabulary.resolve_events(workspace.events)
         vocabulary = replace(vocabulary, workspace=workspace.model_copy(update={"events": events}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
 
@@ -23,11 +23,36 @@ class Reach:
     """Id of the rule that gives points for opening a mail."""
 
 
-def read_reach(root: Node | None) -> dict[str, Reach]:
-    """Return model -> what can be reached in it. Judges nothing."""
+def read_reach(root: Node | None, others: Iterable[Node] = ()) -> dict[str, Reach]:
+    """Return model -> what can be reached in it; `others` are files whose `score` steps give points too.
+
+    Judges nothing.
+    """
     models = root.get("models") if isinstance(root, Mapping) else None
     entries = models.entries if isinstance(models, Mapping) else []
-    return {key.text: _reach(value) for key, value in entries if isinstance(value, Mapping)}
+    given = {model for one in others for model in _given(one)}
+    return {
+        key.text: _reach(value, key.text in given) for key, value in entries if isinstance(value, Mapping)
+    }
+
+
+def _given(root: Node) -> Iterator[str]:
+    """Yield the models that `score` steps of a file give points in."""
+    queue = [root]
+    while queue:
+        node = queue.pop()
+        if isinstance(node, Sequence):
+            queue += node.items
+        elif isinstance(node, Mapping):
+            queue += [value for _, value in node.entries]
+            score = node.get("score")
+            model = score.get("model") if isinstance(score, Mapping) else None
+            if (
+                isinstance(score, Mapping)
+                and isinstance(model, Scalar)
+                and (_number(score.get("points")) or 0) > 0
+            ):
+                yield model.text
 
 
 def unreached(text: str, reaches: MappingOf[str, Reach]) -> Iterator[tuple[int, str, str, dict[str, object]]]:
@@ -63,12 +88,12 @@ def unreached_bands(
                 yield limit, "SCN508", {**values, "rule": reach.opened}
 
 
-def _reach(model: Mapping) -> Reach:
+def _reach(model: Mapping, by_steps: bool) -> Reach:
     rules = [(rule, _number(rule.get("points")) or 0) for rule in _maps(model.get("rules"))]
     attributes = [_number(one.get("points")) or 0 for one in _maps(model.get("attributes"))]
     cap = _number(model.get("cap"))
     most, why = cap, f"its cap is {cap}"
-    if not any(points > 0 for _, points in rules):
+    if not by_steps and not any(points > 0 for _, points in rules):
         total = sum(points for points in attributes if points > 0)
         if cap is None or total < cap:
             most, why = total, f"its attributes make up {total} together"

@@ -106,6 +106,11 @@ def test_thresholds_nobody_or_everybody_reaches(
     assert [one.code for one in found] == codes
 
 
+def test_points_of_a_step_count_for_what_can_be_reached(tmp_path: Path) -> None:
+    steps = "  - score: {model: fit, points: 5}\n  - if: lead.score.fit >= 21\n    then: [{tag: vip}]\n"
+    assert lints(tmp_path, steps) == []
+
+
 def test_allowed_lint_of_a_step_is_silent(tmp_path: Path) -> None:
     steps = "  - id: s\n    allow: {SCN509: 短い講座}\n    stream: {of: tips, every: 1 day}\n"
     assert lints(tmp_path, steps) == []

@@ -28,4 +28,4 @@ def _receiver(site: StepSite, fields: Fields) -> str | None:
     node = fields.take("to", "to: owner")
     if isinstance(node, Scalar) and ("@" in node.text or node.text in RECEIVERS):
         return node.text if ADDRESS.fullmatch(node.text) or node.text in RECEIVERS else fields.address("to")
-    return None if node is None else known_name(site.report, node, "receiver", (*RECEIVERS, "an address"))
+    return None if node is None else known_name(site.report, node, "receiver", RECEIVERS)
