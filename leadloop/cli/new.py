@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from leadloop.cli.languages import Lang, language_of
 from leadloop.cli.workspaces import WorkspaceOption, find_workspace
 
 
@@ -22,14 +23,25 @@ def new(
     kind: Annotated[Kind, typer.Argument(help="scenario or workspace.")],
     name: Annotated[str, typer.Argument(help="Its name: letters, digits and `-`, a letter first.")],
     workspace: WorkspaceOption = None,
+    lang: Annotated[
+        Lang | None,
+        typer.Option(
+            "--lang",
+            show_default=False,
+            help="Language of a new workspace. Default: LEADLOOP_LANG, else the locale (ja, otherwise en).",
+        ),
+    ] = None,
 ) -> None:
-    """Write a commented first scenario with its mails, or a whole first workspace."""
+    """Write a commented first scenario with its mails, or a whole first workspace.
+
+    A scenario comes in the language of its workspace.
+    """
     from leadloop.language.skeletons import SkeletonError, scenario_files, workspace_files
 
     try:
         if kind is Kind.workspace:
             folder = (workspace or Path.cwd()) / name
-            files = workspace_files(name)
+            files = workspace_files(name, language_of(lang))
         else:
             folder = find_workspace(workspace)
             files = scenario_files(folder, name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_
+from sqlalchemy import ColumnElement, case, func, or_, update
 from sqlmodel import Session, col, select
 
 from leadloop.inbox.apply import Application
@@ -172,11 +172,17 @@ def switch_version(application: Application, enrolment: Enrolment) -> tuple[Jour
     old, new = publications.plan(enrolment.plan_digest, session), publications.plan(digest, session)
     state = JourneyState.model_validate(enrolment.state)
     step = _mapped(new, state.step)
-    moved = renamed(state, step)
-    target = moved.pending
-    if target is not None and target.step is not None and target.step != step:
-        moved = moved.model_copy(
-            update={"pending": target.model_copy(update={"step": _mapped(new, target.step)})}
+    if state.pending is not None and state.pending.step is not None:
+        _mapped(new, state.pending.step)
+    moved = renamed(state, new.on_edit.steps)
+    names = dict(new.on_edit.steps)
+    if names:  # `of` finds the mails of a step by its name
+        step_id = col(Message.step_id)
+        session.exec(
+            update(Message)
+            .where(col(Message.enrolment_id) == enrolment.id, step_id.in_(names))
+            .values(step_id=case(names, value=step_id, else_=step_id))
+            .execution_options(synchronize_session="fetch")
         )
     enrolment.plan_digest = digest
     enrolment.publication_id = _publication_of(application, enrolment.scenario, digest)

@@ -193,24 +193,23 @@ def first_state(plan: Plan, entry_step: str | None) -> JourneyState:
     return JourneyState(step=step, pending=Target(step=step))
 
 
-def renamed(state: JourneyState, step: str) -> JourneyState:
-    """Return the same position in a version where the current step is called `step`.
+def renamed(state: JourneyState, names: Mapping[str, str]) -> JourneyState:
+    """Return the same position in a version where steps have other names, old -> new.
 
-    What is remembered of it stays under its old name too: another step may be called so now.
+    What is remembered of a step stays under its old name too: another step may be called so now.
     """
-    old = state.step
-    if old == step:
-        return state
 
     def copied(values: dict[str, Any]) -> dict[str, Any]:
-        return {**values, step: values[old]} if old in values else values
+        return {**values, **{new: values[old] for old, new in names.items() if old in values}}
 
-    changes = {name: copied(getattr(state, name)) for name in _BY_STEP}
-    keyed_as = {**state.keyed_as, step: state.keyed_as.get(old, old)}
+    changes: dict[str, Any] = {name: copied(getattr(state, name)) for name in _BY_STEP}
+    step = names.get(state.step, state.step)
+    if step != state.step:
+        changes["keyed_as"] = {**state.keyed_as, step: state.keyed_as.get(state.step, state.step)}
     pending = state.pending
-    if pending is not None and pending.step == old:
-        pending = pending.model_copy(update={"step": step})
-    return state.model_copy(update={**changes, "step": step, "keyed_as": keyed_as, "pending": pending})
+    if pending is not None and pending.step is not None:
+        pending = pending.model_copy(update={"step": names.get(pending.step, pending.step)})
+    return state.model_copy(update={**changes, "step": step, "pending": pending})
 
 
 _BY_STEP = ("visits", "sends", "send_seq", "send_status", "results", "rounds", "arrivals")

@@ -109,13 +109,30 @@ def test_move_maps_a_renamed_step_and_its_mails(tmp_path: Path) -> None:
     env = environment(tmp_path, version("mail", "read"))
     journey_id = enter(env, opt_in=True).id
     settle(env)
-    edit(env, version("mail", "looked"), read="looked")
+    edit(env, version("letter", "looked"), mail="letter", read="looked")
     tell(env)
     report(env, "email_clicked", message_id=mails(env)[0].id, lead_id=row_of(env, journey_id).lead_id,
            source="tracking")  # fmt: skip
     settle(env)
     assert row_of(env, journey_id).outcome == "looked"
     assert len(mails(env)) == 1
+
+
+def test_steps_may_swap_their_names(tmp_path: Path) -> None:
+    def version(first: str, second: str) -> p.Plan:
+        sends = [
+            p.SendStep(id=name, template="case", topic="service", on_skip=END, on_fail=END)
+            for name in (first, second)
+        ]
+        return plan_of(*sends, rest(days=10))
+
+    env = environment(tmp_path, version("one", "two"))
+    enter(env)
+    settle(env)
+    first, second = (one.id for one in mails(env))
+    edit(env, version("two", "one"), one="two", two="one")
+    tell(env)
+    assert {one.id: one.step_id for one in mails(env)} == {first: "two", second: "one"}
 
 
 def test_move_waits_until_a_mail_in_flight_is_handed_over(tmp_path: Path) -> None:

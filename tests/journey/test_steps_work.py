@@ -254,7 +254,7 @@ def test_moved_wait_counts_from_its_arrival() -> None:
 def test_renamed_step_keeps_its_keys() -> None:
     player = Player(MAIL)
     key = player.give().stop.send_key
-    player.state = s.renamed(player.state, "letter")
+    player.state = s.renamed(player.state, {"mail": "letter"})
     letter = MAIL.model_copy(update={"id": "letter"})
     player.plan = player.plan.model_copy(update={"steps": {"letter": letter}})
     player.give(sent("held", hold_until=NOW + timedelta(hours=1), reason="window"))

@@ -1,6 +1,7 @@
 """First files for authors: a commented scenario with its mails, and a whole workspace.
 
-The texts are package data beside this module; `@NAME@` and the like are replaced.
+The texts are package data beside this module, each in English and Japanese. `@NAME@` and the like are
+replaced.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 from leadloop.language.compiler import WORKSPACE
 from leadloop.language.diagnostics import Report
 from leadloop.language.fields import NAME
+from leadloop.language.messages import Language
 from leadloop.language.plan import Workspace
 from leadloop.language.reading import decode, read
 from leadloop.language.workspace import read_workspace
@@ -20,19 +22,22 @@ class SkeletonError(Exception):
     """Nothing can be written; the message says what to do."""
 
 
-def workspace_files(name: str) -> dict[str, str]:
-    """Return path -> text of a first workspace. Raises `SkeletonError` for a bad name."""
+def workspace_files(name: str, language: Language = "en") -> dict[str, str]:
+    """Return path -> text of a first workspace with mails and comments in `language`.
+
+    Raises `SkeletonError` for a bad name.
+    """
     _check_name(name)
     texts = {
-        "scenarios/workspace.yaml": "workspace.yaml",
-        "scenarios/scoring.yaml": "scoring.yaml",
-        "scenarios/lifecycle.yaml": "lifecycle.yaml",
-        "scenarios/streams.yaml": "streams.yaml",
-        "scenarios/welcome.yaml": "scenario.yaml",
-        "templates/tips/first.en.md": "tip.en.md",
-        "templates/welcome/first.en.md": "first.en.md",
-        "templates/welcome/second.en.md": "second.en.md",
-        "templates/layouts/default.en.html.j2": "layout.en.html.j2",
+        "scenarios/workspace.yaml": f"workspace.{language}.yaml",
+        "scenarios/scoring.yaml": f"scoring.{language}.yaml",
+        "scenarios/lifecycle.yaml": f"lifecycle.{language}.yaml",
+        "scenarios/streams.yaml": f"streams.{language}.yaml",
+        "scenarios/welcome.yaml": f"scenario.{language}.yaml",
+        f"templates/tips/first.{language}.md": f"tip.{language}.md",
+        f"templates/welcome/first.{language}.md": f"first.{language}.md",
+        f"templates/welcome/second.{language}.md": f"second.{language}.md",
+        f"templates/layouts/default.{language}.html.j2": f"layout.{language}.html.j2",
     }
     words = {
         "NAME": "welcome",
@@ -68,7 +73,7 @@ def scenario_files(folder: Path, name: str) -> dict[str, str]:
     }  # fmt: skip
     language = "ja" if workspace.locale.startswith("ja") else "en"
     return {
-        f"scenarios/{name}.yaml": _text("scenario.yaml", words),
+        f"scenarios/{name}.yaml": _text(f"scenario.{language}.yaml", words),
         f"templates/{name}/first.{workspace.locale}.md": _text(f"first.{language}.md", words),
         f"templates/{name}/second.{workspace.locale}.md": _text(f"second.{language}.md", words),
     }
