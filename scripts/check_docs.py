@@ -13,6 +13,7 @@ _FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]*`")
 _LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
+_ANCHOR = re.compile(r'^<a id="([^"]+)"></a>$', re.MULTILINE)
 _NOT_IN_ANCHOR = re.compile(r"[^\w\- ]")
 
 
@@ -30,9 +31,10 @@ def _is_skipped(folder: str) -> bool:
 
 
 def anchors(page: Path) -> set[str]:
-    """Return the anchors of a page's headings, as GitHub makes them."""
-    found: set[str] = set()
-    for heading in _HEADING.findall(_FENCE.sub("", page.read_text("utf-8"))):
+    """Return a page's own anchors and those of its headings, as GitHub makes them."""
+    text = _FENCE.sub("", page.read_text("utf-8"))
+    found = set(_ANCHOR.findall(text))
+    for heading in _HEADING.findall(text):
         base = _NOT_IN_ANCHOR.sub("", heading.replace("`", "").lower()).replace(" ", "-")
         name, count = base, 0
         while name in found:

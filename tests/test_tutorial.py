@@ -1,12 +1,13 @@
 """The tutorials: every file and command of them, in a new folder, gives what they show.
 
-`leadloop up` is the only command that is not run. Its place is taken by what it does at its start, and by turns
-without Temporal after every command. How a page marks its blocks:
+`leadloop up` is the only command that is not run. In its place the workspace is published, as it does at its
+start, and after every command the engine's work is done without Temporal. How a page marks its blocks:
 
-- `<!-- file: PATH -->` before a block: the file is written. `<!-- edit: PATH -->` before a diff: it is edited.
+- `<!-- file: PATH -->` before a block: the file is written. `<!-- edit: PATH -->` before a diff: it is
+  edited.
 - `$ COMMAND` in a `console` block, and below it what it prints; a line `…` stands for any lines.
 - `<!-- output -->`: a block with all that the command before printed. `<!-- watch -->`: what `check --watch`
-  has printed since.
+  has printed so far.
 - `<!-- form: FORM ADDRESS FAMILY_NAME -->`: a person posts a form.
 """
 
@@ -20,17 +21,21 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email.message import EmailMessage
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.handlers import Message as MailHandler
 from typer.testing import CliRunner
 
 from leadloop.cli.environments import open_environment
 from leadloop.cli.main import app
-from leadloop.embedded.processes import free_port
+from leadloop.delivery.outbox import Outbox
+from leadloop.delivery.render import Renderer
+from leadloop.delivery.smtp import SmtpSender
+from leadloop.delivery.tokens import Tokens
+from leadloop.inbox.editions import run_editions
+from tests.delivery.sink import Sink
 from tests.factories import SECRET
 from tests.inbox.driver import report, settle
 
@@ -76,24 +81,15 @@ def blocks(page: str) -> Iterator[Block]:
                 yield Block("command", line, shown)
 
 
-class Mails(MailHandler):  # type: ignore[misc]
-    """A mail server that keeps the subjects of what it takes."""
-
-    def __init__(self) -> None:
-        super().__init__(EmailMessage)
-        self.subjects: list[str] = []
-
-    def handle_message(self, message: EmailMessage) -> None:
-        self.subjects.append(str(message["Subject"]))
-
-
 class Reader:
     """A person who does what the page says, in a folder."""
 
-    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, folder: Path, sink: Sink, patch: pytest.MonkeyPatch) -> None:
         self.folder = folder
+        self.sink = sink
         self.patch = patch
         self.output = ""
+        self._up = False
         self._watching: subprocess.Popen[bytes] | None = None
 
     def do(self, block: Block) -> str | None:
@@ -105,7 +101,7 @@ class Reader:
         elif block.kind == "edit":
             edit(Path(block.words), block.text)
         elif block.kind == "form":
-            self._post(*block.words.split(" "))
+            self._engine(*block.words.split(" "))
         elif block.kind == "output":
             return self.output
         elif block.kind == "watch":
@@ -135,6 +131,7 @@ class Reader:
         if words == ["up"]:
             self._run("db", "upgrade")
             self._run("publish")
+            self._up = True
             return None
         if "--watch" in words:
             with Path("../watched").open("wb") as written:
@@ -150,7 +147,7 @@ class Reader:
         return result.output.replace(str(self.folder), HOME)
 
     def _watched(self, shown: str) -> str:
-        """Return all that `check --watch` has printed since it was asked last, once its last line is there."""
+        """Return all that `check --watch` has printed, once the last line shown is there."""
         last = plain(shown).splitlines()[-1]
         ends = time.monotonic() + PATIENCE
         path = Path("../watched")
@@ -160,19 +157,22 @@ class Reader:
                 return text
             time.sleep(0.1)
 
-    def _post(self, form: str, address: str, name: str) -> None:
-        self._engine(form, address, name)
-
     def _engine(self, *post: str) -> None:
-        """Let everything happen that is due, once something was published."""
-        if not Path(".leadloop/leadloop.db").exists():
+        """Do all that is due, as `leadloop up` would. `post`: form, address and family name of an entry."""
+        if not self._up:
             return
-        with open_environment() as env:
+        with open_environment() as env, Renderer() as renderer:
             if post:
                 form, address, name = post
-                identity = {"family_name": name}
-                report(env, "form_submitted", email=address, properties={"form": form}, fields=identity)
-            settle(env)
+                report(
+                    env, "form_submitted", email=address, source="form", trust="verified",
+                    properties={"form": form}, identity={"family_name": name},
+                )  # fmt: skip
+            run_editions(env)
+            sender = SmtpSender("127.0.0.1", self.sink.port, security="none")
+            outbox = Outbox(env, renderer, sender, Tokens(env.keys), "https://leadloop.example/")
+            settle(env, lambda _, message: outbox.deliver(message, 1))
+            sender.close()
 
 
 def edit(path: Path, diff: str) -> None:
@@ -194,22 +194,9 @@ def plain(text: str) -> str:
 
 def fits(shown: str, real: str) -> bool:
     """Say whether an output is the one shown; a line `…` stands for any lines."""
-    lines = [
-        r"(?:.*\n)*?" if line.strip() == "…" else re.escape(line) + r"\n" for line in plain(shown).splitlines()
-    ]
-    return re.fullmatch("".join(lines), plain(real) + "\n") is not None
-
-
-@pytest.fixture
-def mails(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mails]:
-    found = Mails()
-    port = free_port()
-    controller = Controller(found, hostname="127.0.0.1", port=port)
-    controller.start()
-    monkeypatch.setenv("LEADLOOP_SMTP_HOST", "127.0.0.1")
-    monkeypatch.setenv("LEADLOOP_SMTP_PORT", str(port))
-    yield found
-    controller.stop()
+    lines = plain(shown).splitlines()
+    pattern = "".join(r"(?:.*\n)*?" if line == "…" else re.escape(line) + r"\n" for line in lines)
+    return re.fullmatch(pattern, plain(real) + "\n") is not None
 
 
 @pytest.fixture
@@ -219,21 +206,23 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
     monkeypatch.setenv("LEADLOOP_SECRET", SECRET.decode())
     monkeypatch.setenv("LOGNAME", "sato")
     monkeypatch.chdir(tmp_path)
-    found = Reader(tmp_path, monkeypatch)
-    yield found
-    found.stop()
+    with Sink() as sink:
+        monkeypatch.setenv("LEADLOOP_SMTP_HOST", "127.0.0.1")
+        monkeypatch.setenv("LEADLOOP_SMTP_PORT", str(sink.port))
+        found = Reader(tmp_path, sink, monkeypatch)
+        yield found
+        found.stop()
 
 
 @pytest.mark.parametrize("language", PAGES)
-def test_tutorial_shows_what_happens(
-    language: str, reader: Reader, mails: Mails, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tutorial_shows_what_happens(language: str, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEADLOOP_LANG", language)
     for block in blocks(PAGES[language].read_text(encoding="utf-8")):
         real = reader.do(block)
         if real is not None and block.text.strip():
             assert fits(block.text, real), f"{block.words}\n{plain(real)}"
-    assert [subject.startswith("[TEST] ") for subject in mails.subjects] == [True]
+    subjects = [str(message_from_bytes(one, policy=default)["Subject"]) for one in reader.sink.mails]
+    assert [one.startswith("[TEST] ") for one in subjects] == [True, False]
 
 
 def test_tutorials_have_the_same_commands_and_files() -> None:

@@ -189,6 +189,7 @@ class Application:
         self.reader.deals_changed()
 
     def _apply_or_park(self, event: Event) -> None:
+        caught_up = self.caught_up
         try:
             with self.session.begin_nested():
                 self._apply(event)
@@ -199,6 +200,7 @@ class Application:
         except Exception as error:
             self._queue.clear()
             self._facts = self._reader = self._open = None
+            self.caught_up = caught_up  # undone with everything else
             event.applied_at = self.now
             event.parked = type(error).__name__
             self.session.add(event)

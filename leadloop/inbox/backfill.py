@@ -124,10 +124,11 @@ def _visit(env: Environment, lead_id: str, notes: Notes) -> bool:
     """Visit one lead under its lock; False where the notes no longer stand."""
     with env.database.write() as session:
         lead = lock_lead(session, lead_id)
+        # The publication first: what goes live in between has notes of its own then.
+        application = Application(session, env, lead, env.clock.now())
         present = read_notes(session)
         if present is None or present.publication != notes.publication:
             return False
-        application = Application(session, env, lead, env.clock.now())
         application.caught_up = True
         visit(application, notes)
         return True

@@ -15,6 +15,7 @@ from sqlmodel import Session, col, select
 from leadloop.inbox.apply import Application
 from leadloop.inbox.causes import FINISH
 from leadloop.inbox.exits import end_journey
+from leadloop.inbox.sales_lock import sync_sales_lock
 from leadloop.inbox.wakes import ask_wake
 from leadloop.journey.decide import EDITED
 from leadloop.journey.state import JourneyState, Moved, renamed
@@ -54,9 +55,12 @@ def apply_edition(
     counts: dict[str, int] = {}
     wishes: dict[str, dict[str, str]] = {}
     before = old.parts if old is not None else {}
-    for scenario, plan in new.publication.plans.items():
-        what, digest = plan.on_edit.default, new.parts[f"plan:{scenario}"]
-        if what == "stay" or before.get(f"plan:{scenario}") == digest:
+    edited = {name for name in new.publication.plans if before.get(f"plan:{name}") != new.parts[f"plan:{name}"]}
+    _forget(session, edited)
+    for scenario in sorted(edited):
+        plan, digest = new.publication.plans[scenario], new.parts[f"plan:{scenario}"]
+        what = plan.on_edit.default
+        if what == "stay":
             continue
         wish = {"what": what, "digest": digest}
         concerned = session.exec(select(func.count()).where(*_concerned(scenario, wish))).one()
@@ -64,7 +68,6 @@ def apply_edition(
             wishes[scenario] = wish
             counts[what] = counts.get(what, 0) + concerned
     if wishes:
-        _forget(session, set(wishes))
         session.add(Setting(key=f"{_PREFIX}{new.id}", value={"scenarios": wishes, "at": now.isoformat()}))
         announce(session, EDITIONS)
     return counts
@@ -99,13 +102,15 @@ def run_editions(env: Environment, limit: int = 100) -> int:
 
 def _concerned(scenario: str, wish: Mapping[str, str]) -> tuple[ColumnElement[bool], ...]:
     """Return the condition of open journeys on another version that were not told yet."""
-    target = wish["digest"] if wish["what"] == "move" else FINISH
-    return (
+    others = (
         col(Enrolment.scenario) == scenario,
         col(Enrolment.status) != EnrolmentStatus.ENDED,
         col(Enrolment.plan_digest) != wish["digest"],
-        or_(col(Enrolment.move_to).is_(None), col(Enrolment.move_to) != target),
     )
+    if wish["what"] == "exit":  # an older version may have told them to finish their step
+        return others
+    target = wish["digest"] if wish["what"] == "move" else FINISH
+    return (*others, or_(col(Enrolment.move_to).is_(None), col(Enrolment.move_to) != target))
 
 
 def _tell(env: Environment, enrolment_id: str, lead_id: str, scenario: str, wish: Mapping[str, str]) -> int:
@@ -198,7 +203,8 @@ def _leave(application: Application, enrolment: Enrolment) -> None:
     """Take back what the old step waits for and nobody has taken up."""
     session, lead, now = application.session, application.lead, application.now
     withdraw_tasks(session, lead, enrolment.id, now)
-    withdraw_offers(session, lead, enrolment.id, EDITED, now, accepted=False)
+    if withdraw_offers(session, lead, enrolment.id, EDITED, now, accepted=False):
+        sync_sales_lock(application)
     held = select(Message).where(Message.enrolment_id == enrolment.id, Message.status == MessageStatus.HELD)
     for message in session.exec(held).all():
         message.status, message.reason, message.hold_until = MessageStatus.SKIPPED, EDITED, None

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from leadloop.conditions import Facts
 from leadloop.inbox.calls import drop_calls
 from leadloop.inbox.journey_facts import JourneyReader
+from leadloop.inbox.sales_lock import sync_sales_lock
 from leadloop.inbox.waits import disarm
 from leadloop.inbox.wakes import ask_wake
 from leadloop.language.plan import EventMatch, Matcher, Plan, RecycleStep, StageMatch, WhenMatch
@@ -54,9 +55,9 @@ def end_journey(application: Application, enrolment: Enrolment, outcome: str, re
     drop_calls(session, enrolment.id)
     now = application.now
     withdraw_tasks(session, application.lead, enrolment.id, now)
-    withdraw_offers(
-        session, application.lead, enrolment.id, outcome, now, accepted=outcome in (ERASED, RESTARTED)
-    )
+    all_offers = outcome in (ERASED, RESTARTED)
+    if withdraw_offers(session, application.lead, enrolment.id, outcome, now, accepted=all_offers):
+        sync_sales_lock(application)
     plan = application.env.publications.plan(enrolment.plan_digest, session)
     if isinstance(plan.steps.get(str(enrolment.state.get("step"))), RecycleStep):
         clear_cooldown(application)  # nothing is left that would end it, or let an inquiry bypass it

@@ -40,6 +40,7 @@ def lock_if_waiting(application: Application, enrolment: Enrolment, plan: Plan) 
         and plan.pause_clock != "run"
         and enrolment.status == EnrolmentStatus.RUNNING
         and not enrolment.shielded
+        and (enrolment.due_at is None or enrolment.due_at > application.now)  # else its wait is over
         and _waits_for_time(enrolment, plan)
     )
     if stands_still:

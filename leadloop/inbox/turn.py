@@ -154,6 +154,7 @@ class _Turn:
             except LostStepError as error:
                 return self._lost(str(error))
             self.trace.append({"step": state.step, "did": "moved", "from": old[:12], "to": self.digest})
+            enrolment.state = _stored(state)
             was_held = enrolment.status == EnrolmentStatus.HELD
             enrolment.status, enrolment.held_reason = EnrolmentStatus.RUNNING, None
             if was_held or not same_kind:  # what it waited for belongs to the old step
@@ -161,14 +162,16 @@ class _Turn:
                     state = state.model_copy(update={"pending": Target(step=state.step)})
                 cause = Continued()
             elif keeps_its_wait(self.plan, state, cause):
-                enrolment.state = _stored(state)
                 taken = branch_taken(self.session, enrolment.id)
                 if taken is None:
                     enrolment.clock_shift_seconds = shift
                     return Next(kind="wait", due_at=Next.model_validate(enrolment.next).due_at)
                 cause = taken
             elif isinstance(cause, Moved):
-                enrolment.clock_shift_seconds = shift
+                following = self._walk(cause, state)
+                if enrolment.state["visits"] == state.visits:  # the same wait, worked out anew
+                    enrolment.clock_shift_seconds = shift
+                return following
         return self._walk(cause, state)
 
     @property
@@ -185,7 +188,6 @@ class _Turn:
         """Decide, apply effects, and go on until the journey needs the outside world or time."""
         enrolment, application, plan = self.enrolment, self.application, self.plan
         last_step = enrolment.move_to == FINISH
-        enrolment.state = _stored(state)
         walked = 0
         self._decide_experiment(cause, state)
         while True:

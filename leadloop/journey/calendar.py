@@ -19,7 +19,7 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -108,11 +108,14 @@ def resolve_wait(
 
     A span of days with `at` ends on that day at that time. A span of hours or minutes with `at` ends
     at the first such time of day after it. A fact that is text but no ISO 8601 date, instant or
-    month counts as unknown.
+    month counts as unknown, and so does one that no clock shows: before the year 1, after 9999.
     """
     start = start.astimezone(UTC)
     if spec.until is not None:
-        at = _resolve_until(spec.until, spec.at, start, zone, calendar, fact)
+        try:
+            at = _resolve_until(spec.until, spec.at, start, zone, calendar, fact)
+        except OverflowError:
+            at = None
         return None if at is None else Resolved(at, at < start)
     if spec.span is None:
         raise ValueError("a wait needs a span or an instant")
@@ -131,7 +134,10 @@ def _end_of_span(
     else:
         day = _add_days(_day(start, zone), span, calendar or WEEKDAYS)
     end = _instant(day, _time(at), zone)
-    return end if end >= earliest else _instant(day + _DAY, _time(at), zone)
+    if end >= earliest:
+        return end
+    later = _next_open_day(calendar or WEEKDAYS, day, 1) if span.unit == "business_days" else day + _DAY
+    return _instant(later, _time(at), zone)
 
 
 def _resolve_until(
@@ -193,6 +199,8 @@ def _add_days(day: date, span: Span, calendar: Calendar) -> date:
     if span.unit == "months":
         months = day.year * 12 + day.month - 1 + span.amount
         year, month = divmod(months, 12)
+        if not MINYEAR <= year <= MAXYEAR:
+            raise OverflowError("date value out of range")
         return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
     return day + span.amount * (7 * _DAY if span.unit == "weeks" else _DAY)
 

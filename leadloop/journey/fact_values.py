@@ -38,7 +38,7 @@ def put_stored(facts: dict[str, FactValue], name: str, value: Any, kind: str, zo
             put_fact(facts, name, datetime.fromisoformat(value), zone)
         else:
             put_fact(facts, name, date.fromisoformat(value if len(value) == _DAY else f"{value}-01"), zone)
-    except ValueError:  # stored before the declaration became a date: unknown
+    except (ValueError, OverflowError):  # no date of the declared kind, or before the year 1 in UTC: unknown
         return
 
 

@@ -65,11 +65,14 @@ class Walk:
     def arrive(self, step_id: str) -> None:
         """Move to a step and count the visit."""
         visits = {**self.state.visits, step_id: self.state.visits.get(step_id, 0) + 1}
+        # Whoever looks back to this step means what comes after this visit, not after an earlier one.
+        send_seq = {step: seq for step, seq in self.state.send_seq.items() if step != step_id}
         self._update(
             step=step_id,
             phase="",
             data={},
             visits=visits,
+            send_seq=send_seq,
             arrived_at=self.now,
             arrived_seq=self.facts.lead_seq,
             arrivals={**self.state.arrivals, step_id: self.facts.lead_seq},

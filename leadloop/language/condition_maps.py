@@ -79,9 +79,9 @@ def _joined(fields: Fields, kind: str, scope: Scope, negated: bool) -> Expressio
     """Return `all`, `any` or `not` of other conditions."""
     if kind == "not":
         node = fields.take("not")
-        only = None if node is None else _member(fields.report, node, scope, not negated)
+        only = None if node is None else _member(fields.report, node, "`not`", scope, not negated)
         return None if only is None else _merged([only], "!({})")
-    parts = [_member(fields.report, one, scope, negated) for one in fields.sequence(kind)]
+    parts = [_member(fields.report, one, f"a member of `{kind}`", scope, negated) for one in fields.sequence(kind)]
     found = [part for part in parts if part is not None]
     if not found or len(found) < len(parts):
         return None
@@ -89,15 +89,17 @@ def _joined(fields: Fields, kind: str, scope: Scope, negated: bool) -> Expressio
     return _merged(found, sign.join(["({})"] * len(found)))
 
 
-def _member(report: Report, node: Node, scope: Scope, negated: bool) -> Expression | None:
+def _member(report: Report, node: Node, what: str, scope: Scope, negated: bool) -> Expression | None:
     if isinstance(node, Mapping):
-        return _compiled(report, node, "a member of the list", scope, negated)
-    return compile_condition(report, node, "a condition", scope)
+        return _compiled(report, node, what, scope, negated)
+    return compile_condition(report, node, what, scope)
 
 
 def _merged(parts: list[Expression], form: str) -> Expression:
     pieces = form.split("{}")
-    source = pieces[0] + "".join(part.source + after for part, after in zip(parts, pieces[1:], strict=True))
+    # A CEL comment ends with its line, so the bracket after it stands on the next one.
+    sources = [part.source + "\n" if "//" in part.source else part.source for part in parts]
+    source = pieces[0] + "".join(one + after for one, after in zip(sources, pieces[1:], strict=True))
     return Expression(
         source=source,
         variables={name: kind for part in parts for name, kind in part.variables.items()},
@@ -152,17 +154,18 @@ def _did(fields: Fields, scope: Scope, negated: bool) -> Did | None:
             else scope.why_not,
         )
         return None
-    if within is not None and fields.has("since"):
+    if within is not None and (both := fields.node.get("since")):
         report.add(
             "SCN112",
-            place,
+            both.place,
             problem="`within` and `since` are two beginnings",
             fix="keep one: `within: 30 days`, or `since: entry`",
         )
-    if within is not None and within.unit.startswith("business"):
+    written = fields.node.get("within")
+    if written is not None and within is not None and within.unit.startswith("business"):
         report.add(
             "SCN112",
-            place,
+            written.place,
             problem="`within` counts the past without a calendar",
             fix="write hours, days or weeks: `within: 30 days`",
         )

@@ -7,6 +7,7 @@ with anything but a number, calendars, and the words of other languages (`and`, 
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 from leadloop.conditions import ConditionError, calendars_named, compile_expression
@@ -31,19 +32,29 @@ _SCORE = re.compile(r"(?<![\w.])lead\.score\.(\w+)")
 _COMPARED = re.compile(r"\s*(?:>=|<=|==|!=|>|<)\s*(-?\d+)(?!\s*[-+*/%.\w])")
 _COMPARED_BEFORE = re.compile(r"(?<![-+*/%.\w])\s*(-?\d+)\s*(?:>=|<=|==|!=|>|<)\s*$")
 _WORDS = (
-    (re.compile(r"\band\b"), "&&"),
-    (re.compile(r"\bor\b"), "||"),
-    (re.compile(r"\bnot\b"), "!"),
+    (re.compile(r"(?<![\w.])and\b", re.IGNORECASE), "&&"),
+    (re.compile(r"(?<![\w.])or\b", re.IGNORECASE), "||"),
+    (re.compile(r"(?<![\w.])not\b", re.IGNORECASE), "!"),
     (re.compile(r"<>"), "!="),
     (re.compile(r"(?<![=!<>])=(?!=)"), "=="),
 )
+_WIDE = re.compile(r"[^\x00-\x7f]+")
+_NARROW = {
+    **dict.fromkeys("“”„「」『』", '"'), **dict.fromkeys("‘’", "'"),
+    "≧": ">=", "≥": ">=", "≦": "<=", "≤": "<=", "≠": "!=", "＝": "==", "＆": "&&", "｜": "||", "、": ",",
+}  # fmt: skip
+"""What Japanese keyboards and word processors write, and CEL."""
+_TRUTHS = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 _SPAN_TEXT = re.compile(r'duration\(\s*["\'](\d+) ?(d|days?|w|weeks?)["\']\s*\)')
+_DASHED = re.compile(r"run\.\w+(?:-\w+)+(?:\.\w+)+", re.ASCII)
 _UNDECLARED = re.compile(r"undeclared reference to '(\w+)'")
+_NEXT_SETTING = re.compile(r",\s*[A-Za-z_][\w-]*:(?:\s|$)")
 _OVERLOAD = re.compile(r"found no matching overload for '(.*?)' applied to '(.*)'")
 
 
 _TIMED = re.compile(r"(?<![\w.])(?:now\b|(?:days_since|days_until|open)(?=\s*\())")
-_COMPANY_SCORE = re.compile(r"(?<![\w.])lead\.company\.score\.\w+")
+_COLLEAGUES = re.compile(r"(?<![\w.])lead\.company\.(?:score\.\w+|open_deals\b)")
+_ARITHMETIC = "+-*/%"
 _FUNCTIONS = {
     "known": "`known()` takes one name: `known(lead.industry)`",
     "days_since": "`days_since()` takes one date: `days_since(lead.created_at)`",
@@ -71,6 +82,7 @@ class _Check:
             self.add("SCN301", 0, problem=f"it is longer than {LONGEST} characters", fix="split it")
             return None
         self.words()
+        self.wide()
         self.names()
         self.values()
         self.calendars()
@@ -112,6 +124,20 @@ class _Check:
         for found in _TIMED.finditer(self.bare) if self.scope.waiting else ():
             self.add("SCN304", found.start(), len(found[0]), word=found[0])
 
+    def wide(self) -> None:
+        """Report the first full-width sign, or the first text without quotes."""
+        for found in _WIDE.finditer(self.bare):
+            at, sign = found.start(), found[0][0]
+            narrow = _NARROW.get(sign) or unicodedata.normalize("NFKC", sign)
+            if narrow.isascii():
+                self.add("SCN305", at, word=sign, instead=narrow)
+            elif self.bare[at - 1 : at] == ".":
+                continue  # a name, which `names` reports
+            else:
+                fix = f'write `"{found[0]}"`'
+                self.add("SCN301", at, len(found[0]), problem="a text stands in quotes", fix=fix)
+            return
+
     def names(self) -> None:
         for found in _ROOT.finditer(self.bare):
             name = found[0]
@@ -122,11 +148,20 @@ class _Check:
             root = name.partition(".")[0] + "."
             near = [fact for fact in self.scope.facts if fact.startswith(root)]
             hint = str(Suggestion(name, near))
-            if self.scope.why_not and not near:
+            if (dashed := self.dashed(found.start())) is not None:
+                name, underscored = dashed
+                hint = f"in a condition a `-` is minus; write `{underscored}`"
+            elif self.scope.why_not and not near:
                 hint = self.scope.why_not
             elif name == "lead.company":
                 hint = "write `lead.company.name`"
             self.add("SCN302", found.start(), len(name), name=name, suggestion=hint)
+
+    def dashed(self, at: int) -> tuple[str, str] | None:
+        """Return a name with `-` as written, and the fact that it is with `_`; None where it is none."""
+        written = _DASHED.match(self.bare, at)
+        underscored = written[0].replace("-", "_") if written is not None else ""
+        return (written[0], underscored) if written is not None and underscored in self.scope.facts else None
 
     def is_declared(self, name: str) -> bool:
         while name:
@@ -194,16 +229,20 @@ class _Check:
             self.report.add(code, self.place(at, len(number_text)), "", **values)
 
     def waiting(self) -> None:
-        for found in _COMPANY_SCORE.finditer(self.bare):
+        for found in _COLLEAGUES.finditer(self.bare):
             self.add("SCN309", found.start(), len(found[0]), fact=found[0])
         for found in _SCORE.finditer(self.bare):
             after = _COMPARED.match(self.bare, found.end())
             before = _COMPARED_BEFORE.search(self.bare[: found.start()])
-            if after is None and before is None:
+            reckoned = (
+                self.bare[: found.start()].rstrip()[-1:] in set(_ARITHMETIC)
+                or self.bare[found.end() :].lstrip()[:1] in set(_ARITHMETIC)
+            )
+            if reckoned or (after is None and before is None):
                 self.add("SCN308", found.start(), len(found[0]), fact=found[0], band=f"lead.band.{found[1]}")
 
     def refused(self, error: ConditionError) -> None:
-        if self.cut():
+        if "Syntax error" in error.message and self.cut():
             return
         at = max(0, error.column - 1)
         problem, fix = error.message, ""
@@ -212,8 +251,16 @@ class _Check:
             problem = f"`{sign}` cannot take {overload[2]}"
             fix = "compare a value with one of its own type"
         elif missing := _UNDECLARED.search(problem):
-            fix = _FUNCTIONS.get(missing[1], "")
+            fix = _FUNCTIONS.get(missing[1], "") or self.undeclared(missing[1])
         self.add("SCN301", min(at, max(0, len(self.text) - 1)), problem=problem, fix=fix)
+
+    def undeclared(self, word: str) -> str:
+        """Return what to write for a word that is no name: a fact of the lead, or a text in quotes."""
+        if word.lower() in (*_TRUTHS, "true", "false"):
+            return f"write `{_TRUTHS.get(word.lower(), word.lower())}`"
+        if f"lead.{word}" in self.scope.facts:
+            return f"write `lead.{word}`"
+        return f'write `"{word}"` if it is a text'
 
     def cut(self) -> bool:
         """Report a plain condition that YAML ended too early."""
@@ -224,7 +271,7 @@ class _Check:
         why = ""
         if rest.startswith("#"):
             why = "` #` begins a comment"
-        elif node.flow and rest.startswith(","):
+        elif node.flow and rest.startswith(",") and _NEXT_SETTING.match(rest) is None:
             why = "a comma ends a value inside `{ }`"
         keys = yaml_mistakes.CONDITION_KEYS
         return bool(why) and any(

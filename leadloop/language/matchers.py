@@ -69,7 +69,6 @@ class MatchReader:
         """Return the matcher in a map that may hold other settings too."""
         written = [kind for kind in ("event", "stage", "when") if fields.has(kind)]
         if "event" in written:
-            fields.take("stage")
             return self.event(fields)
         if len(written) != 1 or written[0] not in self.kinds:
             self._no_matcher(fields, written)

@@ -25,6 +25,8 @@ MAX_DEPTH = 50
 _REFUSED = re.compile(
     "[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
+_KEY_LINE = re.compile(r"[ -]*[A-Za-z_][\w-]*:(?:\s|$)")
+_NO_SPACE = re.compile(r"[ -]*[A-Za-z_][\w-]*:[^\s:/]")
 _TAB = re.compile(r"^([ ]*\t[ \t]*)\S", re.MULTILINE)
 
 
@@ -172,20 +174,45 @@ def _report_syntax(source: Source, error: yaml.YAMLError, report: Report) -> Non
     lines = [place.line, place.line - 1] + ([start.line + 1] if start else [])
     if yaml_mistakes.report_lines(source, lines, report):
         return
+    problem = getattr(error, "problem", None) or ""
+    if "cannot start any token" in problem and source.line(line)[place.column - 1 : place.column] == "\t":
+        report.add("SCN007", place, fixed=source.line(line).replace("\t", " "))
+        return
     words = [getattr(error, "context", None), getattr(error, "problem", None)]
     report.add(
         "SCN003",
         place,
         problem=", ".join(one for one in words if one) or "cannot be read",
-        hint=_hint(getattr(error, "problem", None) or ""),
+        hint=_hint(problem, source, line),
     )
 
 
-def _hint(problem: str) -> str:
+def _hint(problem: str, source: Source, line: int) -> str:
     if "mapping values" in problem:
-        return "put quotes around a text that contains `: `"
+        return _hint_before(source, line) or "put quotes around a text that contains `: `"
     if "expected ':'" in problem:
         return "write `key: value`, with a space after the colon"
     if "did not find expected" in problem:
         return "check the indentation, the brackets and the quotes of this and the line before"
+    if "cannot start any token" in problem:
+        return "put quotes around a text that begins with a sign"
     return ""
+
+
+def _hint_before(source: Source, line: int) -> str:
+    """Return what to mend where a key is read as part of the value on the line before."""
+    if _KEY_LINE.match(source.line(line)) is None:
+        return ""
+    before = line - 1
+    while before > 1 and not source.line(before).strip():
+        before -= 1
+    if _NO_SPACE.match(source.line(before)):
+        return f"write a space after the colon on line {before}"
+    if _indent(source.line(line)) > _indent(source.line(before)):
+        return f"begin this line where the key on line {before} begins: it is indented too far"
+    return ""
+
+
+def _indent(line: str) -> int:
+    """Return where a line's key begins, behind the dashes of lists."""
+    return len(line) - len(line.lstrip(" -"))

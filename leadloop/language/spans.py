@@ -10,12 +10,12 @@ import unicodedata
 from datetime import date
 from typing import NamedTuple, cast
 
+from leadloop.language.meant import WEEKDAYS, day_meant, time_meant, weekday_meant
 from leadloop.language.plan import AtMost, Every, Frequency, Span, Unit, Until
 from leadloop.language.suggest import nearest
 
 UNITS = ("second", "minute", "hour", "day", "week", "month")
 BUSINESS_UNITS = ("minute", "hour", "day")
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 _SHORT = {
     "s": "second",
@@ -37,11 +37,11 @@ _SHORT = {
 }
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 2_678_400}
 _LONGEST = 3660 * 86400
-_SPAN = re.compile(r"(\d{1,12}) (business )?([a-z]+)")
-_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+_SPAN = re.compile(r"(\d{1,12}) (business )?([a-z]+)", re.ASCII)
+_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _FACT = re.compile(r"([a-z]\w*(?:\.\w+)+)(?:\s*([+-])\s*(\S.*))?", re.ASCII)
 _DASHED = re.compile(r"(run\.)([A-Za-z]\w*(?:-\w+)+)(\.\w+.*)", re.ASCII)
-_MONTH_DAY = re.compile(r"(\d\d)-(\d\d)")
+_MONTH_DAY = re.compile(r"(\d\d)-(\d\d)", re.ASCII)
 
 
 def parse_span(text: str) -> Span:
@@ -87,7 +87,7 @@ def _example(text: str) -> str:
 def parse_time(text: str) -> str:
     """Return `HH:MM` of a text that is one."""
     if _TIME.fullmatch(text) is None:
-        raise ValueError(f"`{text}` is not a time of day; write `09:00`")
+        raise ValueError(f"`{text}` is not a time of day; write `{time_meant(text) or '09:00'}`")
     return text
 
 
@@ -98,7 +98,7 @@ def parse_day(text: str) -> date:
             return date.fromisoformat(text)
         except ValueError:
             pass
-    raise ValueError(f"`{text}` is not a date; write `2027-04-01`")
+    raise ValueError(f"`{text}` is not a date; write `{day_meant(text) or '2027-04-01'}`")
 
 
 class UntilText(NamedTuple):
@@ -115,13 +115,16 @@ def parse_until(text: str) -> UntilText:
         at = parse_time(words[1]) if len(words) == 2 else None
         return UntilText(Until(weekday=WEEKDAYS.index(words[0].lower())), at)
     if words and words[0][:1].isdigit() and len(words) <= 2:
-        at = parse_time(words[1]) if len(words) == 2 else None
-        return UntilText(Until(on=parse_day(words[0])), at)
+        on = parse_day(words[0])
+        return UntilText(Until(on=on), parse_time(words[1]) if len(words) == 2 else None)
     found = _FACT.fullmatch(text)
     dashed = _DASHED.match(text)
     if dashed is not None:
         raise ValueError(f"`{text}`: in a name of a fact a `-` is a `_`; write `{_underscored(dashed)}`")
     if found is None:
+        if words and len(words) <= 2 and (day := weekday_meant(words[0])):
+            at = "".join(f" {time_meant(word) or '09:00'}" for word in words[1:])
+            raise ValueError(f"`{text}` names no moment; write `{day}{at}`")
         raise ValueError(
             f"`{text}` names no moment; write `monday 09:00`, `2027-04-01`, or a date of the lead or "
             "the entry event such as `run.entry.revisit_on - 1 day`"
@@ -138,8 +141,13 @@ def _underscored(found: re.Match[str]) -> str:
 
 
 def _per(text: str) -> Span:
-    """Return the span of `7 days`, `day` or `hour`."""
-    return parse_span(f"1 {text}" if text in UNITS else text)
+    """Return the span of `7 days`, `day` or `hour`, not zero. Periods that are counted in know no calendar."""
+    span = parse_span(f"1 {text}" if text in UNITS else text)
+    if span.amount == 0:
+        raise ValueError("a length of zero; write at least `1 day`")
+    if span.unit.startswith("business"):
+        raise ValueError(f"`{text}`: no calendar counts here; write hours, days or weeks: `7 days`")
+    return span
 
 
 def parse_at_most(text: str) -> AtMost:
@@ -149,7 +157,7 @@ def parse_at_most(text: str) -> AtMost:
         raise ValueError(f"`{text}` is not a limit; write `1 per day`, `1 per message` or `3 per 7 days`")
     if found[2] == "message" or found[2] == "day":
         return AtMost(count=int(found[1]), per="day" if found[2] == "day" else "message")
-    return AtMost(count=int(found[1]), per=_not_zero(_per(found[2])))
+    return AtMost(count=int(found[1]), per=_per(found[2]))
 
 
 def parse_every(text: str) -> Every:
@@ -157,7 +165,7 @@ def parse_every(text: str) -> Every:
     found = re.fullmatch(r"([1-9]\d{0,5}) times? within (.+)", text)
     if found is None:
         raise ValueError(f"`{text}` is not understood; write `3 times within 30 days`")
-    return Every(times=int(found[1]), within=_not_zero(_per(found[2])))
+    return Every(times=int(found[1]), within=_per(found[2]))
 
 
 def parse_frequency(text: str) -> Frequency:
@@ -165,13 +173,7 @@ def parse_frequency(text: str) -> Frequency:
     found = re.fullmatch(r"([1-9]\d{0,5}) per (.+)", text)
     if found is None:
         raise ValueError(f"`{text}` is not a limit; write `2 per 7 days`")
-    return Frequency(count=int(found[1]), per=_not_zero(_per(found[2])))
-
-
-def _not_zero(span: Span) -> Span:
-    if span.amount == 0:
-        raise ValueError("a length of zero; write at least `1 day`")
-    return span
+    return Frequency(count=int(found[1]), per=_per(found[2]))
 
 
 def parse_closed(text: str) -> tuple[str, str]:

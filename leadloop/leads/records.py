@@ -120,7 +120,8 @@ def _changes(record: Record, checked: CheckedRecord) -> tuple[str, ...]:
 
 def _find_or_create(session: Session, checked: CheckedRecord, now: datetime) -> tuple[Record, bool]:
     identity = (checked.kind, checked.key)
-    record = session.get(Record, identity, with_for_update=True)
+    # Checking has read it already, without a lock.
+    record = session.get(Record, identity, with_for_update=True, populate_existing=True)
     if record is not None:
         return record, False
     record = Record(kind=checked.kind, key=checked.key, created_at=now, updated_at=now)

@@ -12,12 +12,14 @@ from leadloop.language.builtins import EVENTS, LEAD_FIELDS
 from leadloop.language.entries import FORMS
 from leadloop.language.messages import MESSAGES
 from leadloop.language.results import RESULTS
-from leadloop.language.schema import schema
+from leadloop.language.schema import KINDS, schema
 from leadloop.language.steps import READERS
 from tests.language.rich_workspace import RICH
-from tests.language.workspaces import FILES, Files, compiled, scenario
+from tests.language.workspaces import FILES, MAIL, Files, compiled, scenario
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scenario-language.md").read_text(encoding="utf-8")
+
+SHARED = ("id", "title", "journey_stage", "allow")
 
 
 def section(name: str) -> str:
@@ -26,14 +28,25 @@ def section(name: str) -> str:
     return found[1]
 
 
-def block(name: str) -> str:
-    found = re.search(r"```yaml\n(.*?)```", section(name), re.DOTALL)
+def block(name: str, language: str = "yaml") -> str:
+    found = re.search(rf"```{language}\n(.*?)```", section(name), re.DOTALL)
     assert found is not None, name
     return found[1]
 
 
 def test_reference_has_a_section_per_code() -> None:
     assert re.findall(r"^### (SCN\d{3})\b", PAGE, re.MULTILINE) == sorted(MESSAGES)
+
+
+@pytest.mark.parametrize("code", MESSAGES)
+def test_reference_has_an_anchor_where_sarif_links_to(code: str) -> None:
+    assert f'<a id="{code.lower()}"></a>\n### {code} ' in PAGE
+
+
+def test_reference_explains_every_code() -> None:
+    parts = re.split(r"^### (SCN\d{3}) .+\n", section("Diagnostics"), flags=re.MULTILINE)
+    texts = [re.sub(r"<a id=.*", "", text).strip() for text in parts[2::2]]
+    assert [code for code, text in zip(parts[1::2], texts, strict=True) if not text] == []
 
 
 def test_reference_has_a_section_per_step() -> None:
@@ -76,6 +89,37 @@ def test_reference_examples_compile(tmp_path: Path) -> None:
     assert compiled(tmp_path / "m", {"scenarios/welcome.yaml": maps, **segments}).errors == []
 
 
+WELCOME = str(FILES["scenarios/welcome.yaml"])
+ENTRY = "entry:\n  - {event: form_submitted, form: whitepaper}\n"
+NEWSLETTER = "newsletter: {when: lead.in_sales}\n"
+OF_THE_PAGE: dict[str, Files] = {
+    "workspace.yaml": {"scenarios/workspace.yaml": block("workspace.yaml")},
+    "A scenario": {
+        "scenarios/workspace.yaml": block("workspace.yaml"),
+        "scenarios/seminar.yaml": block("A scenario"),
+        **{f"templates/seminar/{name}.ja.md": MAIL for name in ("thanks", "reminder")},
+    },
+    "Entries": {
+        "scenarios/welcome.yaml": WELCOME.replace(ENTRY, block("Entries")),
+        "scenarios/segments.yaml": NEWSLETTER,
+    },
+    "Matching events": {
+        "scenarios/welcome.yaml": WELCOME.replace("goal:", block("Matching events") + "goal:")
+    },
+    "Templates": {"templates/mail/case.ja.md": block("Templates", "markdown")},
+}
+"""Section -> the files that its example makes of the small workspace."""
+
+
+@pytest.mark.parametrize("name", OF_THE_PAGE)
+def test_reference_example_compiles(tmp_path: Path, name: str) -> None:
+    files = OF_THE_PAGE[name]
+    assert any(
+        block(name, "markdown" if name == "Templates" else "yaml") in str(text) for text in files.values()
+    )
+    assert [one.render() for one in compiled(tmp_path, files).errors] == []
+
+
 def step_sections() -> dict[str, str]:
     parts = re.split(r"^### `(\w+)`\n", section("Steps"), flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
@@ -102,12 +146,60 @@ def test_reference_example_of_a_step_compiles(tmp_path: Path, kind: str) -> None
     assert [one.render() for one in errors] == []
 
 
+def settings(node: Any, found: set[str]) -> set[str]:
+    """Return the names of all settings in a schema, but for what it refers to."""
+    if isinstance(node, dict):
+        found |= set(node.get("properties", {}))
+        for value in node.values():
+            settings(value, found)
+    elif isinstance(node, list):
+        for value in node:
+            settings(value, found)
+    return found
+
+
+def missing(names: set[str], text: str) -> list[str]:
+    return sorted(name for name in names if not re.search(rf"\b{name}\b", text))
+
+
 @pytest.mark.parametrize("one", schema("scenario")["$defs"]["step"]["oneOf"], ids=list(READERS))
 def test_reference_names_every_setting_of_a_step(one: dict[str, Any]) -> None:
     kind = one["title"].split("`")[1]
-    body = one["properties"][kind].get("properties", {})
-    text = step_sections()[kind]
-    assert [name for name in body if not re.search(rf"\b{name}\b", text)] == []
+    own = {name: value for name, value in one["properties"].items() if name not in SHARED}
+    assert missing(settings({"properties": own}, set()) - {"of", "where"}, step_sections()[kind]) == []
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_reference_names_the_settings_that_all_steps_have(name: str) -> None:
+    assert f"`{name}`" in section("A scenario")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "scenario"])
+def test_reference_names_every_setting_of_a_shared_file(kind: str) -> None:
+    properties = schema(kind)["properties"]
+    names = settings(properties, set(properties)) - {"where", "allow"}
+    assert missing(names, section(f"{kind}.yaml")) == []
+
+
+@pytest.mark.parametrize("name", schema("scenario")["properties"])
+def test_reference_has_a_row_per_setting_of_a_scenario(name: str) -> None:
+    rows = re.findall(r"^\| (`.+?`) \|", section("A scenario"), re.MULTILINE)
+    assert f"`{name}`" in ", ".join(rows)
+
+
+@pytest.mark.parametrize("name", ["reentry", "on_edit"])
+def test_reference_names_the_settings_within_a_setting_of_a_scenario(name: str) -> None:
+    assert missing(settings(schema("scenario")["properties"][name], set()), section("A scenario")) == []
+
+
+def test_reference_names_every_setting_of_an_entry() -> None:
+    entry = schema("scenario")["properties"]["entry"]["items"]
+    assert missing(settings(entry, set()) - {"where"}, section("Entries")) == []
+
+
+def test_reference_names_every_setting_of_a_condition() -> None:
+    names = settings(schema("scenario")["$defs"]["condition"], set())
+    assert missing(names, section("Conditions")) == []
 
 
 def test_reference_says_how_editors_find_the_schema() -> None:

@@ -18,6 +18,9 @@ class AwaitHandler:
     """
 
     def enter(self, step: AwaitStep, walk: Walk) -> Target | Stop:
+        return self._arrive(step, walk)
+
+    def _arrive(self, step: AwaitStep, walk: Walk, **trace: bool) -> Target | Stop:
         for index, branch in enumerate(step.branches):
             if self._already(branch.match, walk):
                 walk.say("await", branch=index, already=True)
@@ -26,7 +29,7 @@ class AwaitHandler:
         if step.branches and all(self._never_sent(branch.match, walk) for branch in step.branches):
             walk.say("await", timed_out=True, reason="none of the mails was sent")
             return self._timed_out(step, walk)
-        return self._wait(step, walk)
+        return self._wait(step, walk, **trace)
 
     def resume(self, step: AwaitStep, walk: Walk, cause: Cause) -> Target | Stop:
         if isinstance(cause, BranchTaken) and cause.branch < len(step.branches):
@@ -34,7 +37,8 @@ class AwaitHandler:
             walk.set_result(branch=cause.branch + 1)
             return step.branches[cause.branch].go
         if isinstance(cause, BranchTaken):  # the arm after the branches: the timeout's date is another
-            return self._wait(step, walk, moved=True)
+            # While it was satisfied no other arm was looked at, so conditions are asked again.
+            return self._arrive(step, walk, moved=True)
         if isinstance(cause, TimedOut):
             walk.say("await", timed_out=True)
             return self._timed_out(step, walk)

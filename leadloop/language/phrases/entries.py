@@ -107,12 +107,8 @@ ENTRIES = {
     ),
     "write `within: 30 days`": "`within: 30 days`と書いてください",
     # recurring times
-    "`{text}`: write `{word} {at}`": "`{text}`は`{word} {at}`と書いてください",
-    "`{text}` is not a recurring time; did you mean `{order} {day} {at}`?": (
-        "`{text}`は繰り返しの時刻として読めません。`{order} {day} {at}`ではありませんか？"
-    ),
-    "`{text}` is not a recurring time; did you mean `{day} {at}`?": (
-        "`{text}`は繰り返しの時刻として読めません。`{day} {at}`ではありませんか？"
+    "`{text}` is not a recurring time; did you mean `{instead}`?": (
+        "`{text}`は繰り返しの時刻として読めません。`{instead}`ではありませんか？"
     ),
     "`{text}` is not a recurring time; write one of: {examples}": (
         "`{text}`は繰り返しの時刻として読めません。次のように書いてください: {examples}"

@@ -39,6 +39,11 @@ _YAML = {
 
 _YAML_HINTS = {
     "put quotes around a text that contains `: `": "`: `を含む文字列は引用符で囲んでください",
+    "put quotes around a text that begins with a sign": "記号で始まる文字列は引用符で囲んでください",
+    "write a space after the colon on line {line}": "{line}行目のコロンの後に半角スペースを入れてください",
+    "begin this line where the key on line {line} begins: it is indented too far": (
+        "字下げが深すぎます。{line}行目のキーと同じ位置から書き始めてください"
+    ),
     "write `key: value`, with a space after the colon": (
         "コロンの後に半角スペースを入れて、`key: value`の形で書いてください"
     ),

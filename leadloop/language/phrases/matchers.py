@@ -36,6 +36,12 @@ MATCHERS = {
     "write `lead.company.name`": "`lead.company.name`と書いてください",
     "it is longer than {most} characters": "{most}文字を超えています",
     "split it": "分割してください",
+    "a text stands in quotes": "文字列は引用符で囲みます",
+    "in a condition a `-` is minus; write `{name}`": (
+        "条件の中の`-`は引き算になります。`{name}`と書いてください"
+    ),
+    "write `{instead}`": "`{instead}`と書いてください",
+    'write `"{word}"` if it is a text': '文字列なら`"{word}"`と書いてください',
     "`{sign}` cannot take {types}": "`{sign}`は{types}の組に使えません",
     "compare a value with one of its own type": "同じ型の値どうしを比べてください",
     "`known()` takes one name: `known(lead.industry)`": (

@@ -82,6 +82,9 @@ STEPS = {
     "`{text}` is not a moment; write `2027-04-01T10:00:00+09:00`": (
         "`{text}`は日時として読めません。`2027-04-01T10:00:00+09:00`のように書いてください"
     ),
+    # wait
+    "a weekday is never past: `if_past` has no meaning here": "曜日は過去になりません。`if_past`は不要です",
+    "remove `if_past`": "`if_past`を削除してください",
     # send
     "a mail comes from a `template` or from a `stream`, not from both": (
         "メールの元は`template`か`stream`のどちらか一方です"

@@ -74,7 +74,7 @@ THINGS = {
     "a branch": "分岐",
     "a case of `switch`": "`switch`の場合分け",
     "an event of `lift_on`": "`lift_on`のイベント",
-    "a member of the list": "リストの要素",
+    "a member of `{kind}`": "`{kind}`の要素",
     "a field of {what}": "{what}の項目",
     "a `hand_off` to an owner": "担当者への`hand_off`",
     "the segment `{name}`": "セグメント`{name}`",

@@ -24,11 +24,17 @@ TIMES = {
     ),
     "a length of zero does not wait": "長さが0では待ちません",
     "a length of zero; write at least `1 day`": "長さが0です。`1 day`以上を書いてください",
-    "`{text}` is not a time of day; write `09:00`": (
-        "`{text}`は時刻として読めません。`09:00`のように書いてください"
+    "`{text}` is not a time of day; write `{instead}`": (
+        "`{text}`は時刻として読めません。`{instead}`のように書いてください"
     ),
-    "`{text}` is not a date; write `2027-04-01`": (
-        "`{text}`は日付として読めません。`2027-04-01`のように書いてください"
+    "`{text}` is not a date; write `{instead}`": (
+        "`{text}`は日付として読めません。`{instead}`のように書いてください"
+    ),
+    "`{text}` names no moment; write `{instead}`": (
+        "`{text}`は時点として読めません。`{instead}`のように書いてください"
+    ),
+    "`{text}`: no calendar counts here; write hours, days or weeks: `7 days`": (
+        "`{text}`: ここではカレンダーを使わずに数えます。時間・日・週の単位で書いてください: `7 days`"
     ),
     "`{text}` names no moment; write `monday 09:00`, `2027-04-01`, or a date of the lead or the entry "
     "event such as `run.entry.revisit_on - 1 day`": (

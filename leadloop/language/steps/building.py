@@ -18,8 +18,11 @@ from leadloop.language.template_store import TemplateStore
 from leadloop.language.vocabulary import Vocabulary
 
 CONTINUE = "continue"
-RESERVED_IDS = frozenset({CONTINUE, "exit", "never", "send", "skip", "entry", "entered_at", "cycle"})
-"""Words that stand where a step id may stand, and the facts that `run` has of its own."""
+RESERVED_IDS = frozenset(
+    {CONTINUE, "exit", "never", "send", "skip", "entry", "entered_at", "cycle", "true", "false", "in"}
+)
+"""Words that stand where a step id may stand, the facts that `run` has of its own, and words that
+CEL does not take as the name in `run.<step>`."""
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,13 @@ def _until(site: StepSite, fields: Fields, at: str | None) -> WaitSpec | None:
     node = fields.node.get("until")
     if written is None or node is None:
         return None
+    if past is not None and written.until.weekday is not None:
+        site.report.add(
+            "SCN112",
+            past.place,
+            problem="a weekday is never past: `if_past` has no meaning here",
+            fix="remove `if_past`",
+        )
     if at is not None and written.at is not None:
         site.report.add(
             "SCN112",
