@@ -164,7 +164,8 @@ def evaluate(expression: Expression, facts: Facts) -> Verdict:
     reason = str(result.plain_value())
     if _UNKNOWN in reason:
         return Verdict(None, seen)
-    raise EvaluationError(f"{expression.source}: {reason}")
+    # What stands behind the second colon may be a value of the lead.
+    raise EvaluationError(f"{expression.source}: {':'.join(reason.split(':')[:2]).strip()}")
 
 
 def _needed(surroundings: Surroundings | None, expression: Expression) -> Surroundings:

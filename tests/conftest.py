@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests: one environment per test, on its own SQLite file."""
+"""Fixtures shared by all tests: an environment on its own SQLite file, and databases of both kinds."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from leadloop.storage.environment import Environment
 from tests.factories import ManualClock, make_environment
+from tests.storage.postgres import PostgresMissingError, fresh_database, postgres_server
 
 
 @pytest.fixture
@@ -21,3 +22,23 @@ def env(tmp_path: Path, clock: ManualClock) -> Iterator[Environment]:
     environment = make_environment(tmp_path, clock=clock)
     yield environment
     environment.database.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a running PostgreSQL server."""
+    try:
+        with postgres_server() as server:
+            yield server
+    except PostgresMissingError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty database: SQLite, then PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'leadloop.db'}"
+        return
+    with fresh_database(request.getfixturevalue("postgres")) as address:
+        yield address

@@ -114,3 +114,17 @@ def test_misuse_is_refused_at_its_column(source: str, column: int, words: str) -
     with pytest.raises(ConditionError, match=words) as caught:
         compile_expression(source, DECLARED)
     assert caught.value.column == column
+
+
+@pytest.mark.parametrize(
+    "source",
+    ['{"a": 1}[lead.source] == 1', '"資料".matches(lead.source)', "int(lead.source) > 1"],
+)
+def test_error_does_not_name_the_values_it_saw(source: str) -> None:
+    """The text ends up in traces and in the reason of a held journey."""
+    expression = compile_expression(source, DECLARED)
+    with pytest.raises(EvaluationError) as caught:
+        evaluate(expression, {"now": NOW, "lead.source": "山田[太郎"})
+    assert "山田" not in str(caught.value)
+    assert "太郎" not in str(caught.value)
+    assert str(caught.value).startswith(source)

@@ -35,6 +35,7 @@ from leadloop.delivery.render import Renderer
 from leadloop.delivery.smtp import SmtpSender
 from leadloop.delivery.tokens import Tokens
 from leadloop.inbox.editions import run_editions
+from leadloop.storage.environment import Environment
 from tests.delivery.sink import Sink
 from tests.factories import SECRET
 from tests.inbox.driver import report, settle
@@ -171,7 +172,11 @@ class Reader:
             run_editions(env)
             sender = SmtpSender("127.0.0.1", self.sink.port, security="none")
             outbox = Outbox(env, renderer, sender, Tokens(env.keys), "https://leadloop.example/")
-            settle(env, lambda _, message: outbox.deliver(message, 1))
+
+            def deliver(_: Environment, message: str) -> None:
+                outbox.deliver(message, 1)
+
+            settle(env, deliver)
             sender.close()
 
 

@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 from sqlmodel import Session, col, select
 
-from leadloop.conditions import EvaluationError, Facts, evaluate
-from leadloop.inbox.facts import lead_facts, lead_zone
-from leadloop.journey.calendar import add_span
+from leadloop.cli.keeping_out import reasons_against
+from leadloop.cli.standing import arms_of, calls_of, pauses_of, record_of
+from leadloop.inbox.apply import Application
+from leadloop.inbox.causes import LOST
+from leadloop.inbox.facts import lead_zone
 from leadloop.journey.state import JourneyState
-from leadloop.journey.walk import safe_values
 from leadloop.language.plan import (
     Armed,
     ChangeMatch,
     EntryMatch,
     EventMatch,
-    Matcher,
     Plan,
-    Publication,
     SegmentMatch,
     StageMatch,
     WhenMatch,
 )
-from leadloop.leads.consent import may_mail
-from leadloop.scoring.matching import is_true
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import (
     ArmedWait,
@@ -62,12 +57,16 @@ def explain_lead(session: Session, env: Environment, lead_id: str) -> dict[str, 
     journeys = session.exec(
         select(Enrolment).where(Enrolment.lead_id == lead_id).order_by(col(Enrolment.id))
     ).all()
-    facts = lead_facts(session, publication, lead, now)
+    application = Application(session, env, lead, now)
     return {
         "lead": lead.id,
         "name": display_name(lead),
         "stage": lead.stage,
         "cycle": lead.cycle,
+        "in_sales": lead.in_sales,
+        "recycle_until": lead.recycle_until,
+        "segments": list(lead.segments),
+        "suppressed_topics": pauses_of(session, lead),
         "timezone": zone.key,
         "now": now,
         "unapplied_events": len(
@@ -79,8 +78,7 @@ def explain_lead(session: Session, env: Environment, lead_id: str) -> dict[str, 
         "not_running": [
             {"scenario": plan.scenario, "title": plan.title, "reasons": reasons}
             for plan in publication.plans.values()
-            if not _is_open(journeys, plan)
-            and (reasons := _why_not(session, env, lead, plan, publication, facts, journeys, now, zone))
+            if not _is_open(journeys, plan) and (reasons := _why_not(application, plan, journeys))
         ],
     }
 
@@ -150,6 +148,12 @@ def _journey(session: Session, env: Environment, row: Enrolment) -> dict[str, An
             }
             for one in unsent
         ],
+        "record": record_of(session, row, plan),
+        "calls": calls_of(session, row.id),
+        "experiments": arms_of(session, row.id),
+        "locked_at": row.locked_at,
+        "pause_clock": plan.pause_clock,
+        "moves_to": row.move_to[:12] if row.move_to and not row.move_to.startswith(LOST) else None,
         "waiting": _waiting(session, row, plan),
     }
 
@@ -180,57 +184,14 @@ def _is_open(journeys: Sequence[Enrolment], plan: Plan) -> bool:
     return any(one.scenario == plan.scenario and one.status != EnrolmentStatus.ENDED for one in journeys)
 
 
-def _why_not(
-    session: Session,
-    env: Environment,
-    lead: Lead,
-    plan: Plan,
-    publication: Publication,
-    facts: Facts,
-    journeys: Sequence[Enrolment],
-    now: datetime,
-    zone: ZoneInfo,
-) -> list[str]:
-    """Return what keeps a lead out of a scenario as things are now, and what it would begin with."""
+def _why_not(application: Application, plan: Plan, journeys: Sequence[Enrolment]) -> list[str]:
+    """Return what a scenario begins with, and what keeps the lead out of it as things are now."""
     reasons = [f"begins with {' or '.join(describe_match(entry.match) for entry in plan.entry)}"]
-    if plan.audience is not None and not any(name.startswith("run.") for name in plan.audience.variables):
-        reasons += _outside(plan, facts)
-    for words, matchers in (("goal", plan.goal), ("exit condition", plan.exit_when)):
-        reasons += [f"its {words} is met already: {describe_match(one)}" for one in matchers
-                    if _is_met(one, lead, facts)]  # fmt: skip
     earlier = [one for one in journeys if one.scenario == plan.scenario]
     if earlier:
         newest = max(earlier, key=lambda one: (one.entered_at, one.id))
         reasons.append(f"ran before, ended {newest.outcome}")
-        if plan.reentry.mode == "never":
-            reasons.append("reentry: never")
-        elif plan.reentry.cooldown is not None and newest.ended_at is not None:
-            again_at = add_span(newest.ended_at, plan.reentry.cooldown, zone, None)
-            if again_at > now:
-                reasons.append(f"reentry from {again_at.astimezone(zone):%Y-%m-%d %H:%M}")
-    verdict = may_mail(session, env, lead, plan.topic, publication.workspace, now)
-    if not verdict.allowed:
-        reasons.append(f"mails of topic {plan.topic} would be skipped: {verdict.reason}")
-    return reasons
-
-
-def _outside(plan: Plan, facts: Facts) -> list[str]:
-    assert plan.audience is not None
-    try:
-        verdict = evaluate(plan.audience, facts)
-    except EvaluationError:
-        return ["its audience cannot be evaluated for this lead"]
-    if verdict.truth is True:
-        return []
-    seen = values_words(safe_values(plan.audience, verdict.seen))
-    word = "unknown" if verdict.truth is None else "not true"
-    return [f"not in its audience: {plan.audience.source} is {word} ({seen})"]
-
-
-def _is_met(match: Matcher, lead: Lead, facts: Facts) -> bool:
-    if isinstance(match, StageMatch):
-        return lead.stage in match.stages
-    return isinstance(match, WhenMatch) and is_true(match.when, facts)
+    return reasons + reasons_against(application, plan)
 
 
 def values_words(values: dict[str, Any]) -> str:

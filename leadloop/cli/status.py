@@ -42,6 +42,16 @@ def status(state: StateOption = None, as_json: JsonOption = False) -> None:
     typer.echo(f"messages          {counts or 'none'}")
     for name, number in document["calls"].items():
         typer.echo(f"calls             {name} {number}")
+    for one in document["failed_calls"]:
+        why = f" ({one['reason']})" if one["reason"] else ""
+        typer.echo(f"failed calls      {one['scenario']} to {one['to']}: {one['number']}{why}")
+    for one in document["waiting_entries"]:
+        at = shown_at(one["next_at"], zone)
+        typer.echo(f"waiting entries   {one['scenario']} {one['number']}, the next {at}")
+    for one in document["editions"]:
+        typer.echo(f"new version       {one['scenario']}: {one['remaining']} to be told ({one['what']})")
+    if document["backfill"]:
+        typer.echo(f"backfill          {_backfill_words(document['backfill'])}")
     for one in document["uncertain"]:
         at = shown_at(one["claimed_at"], zone)
         typer.echo(f"uncertain         message {one['id']} to lead {one['lead_id']}, {one['scenario']}, {at}")
@@ -57,6 +67,7 @@ def _document(env: Environment) -> dict[str, Any]:
     from sqlalchemy import func
     from sqlmodel import col, select
 
+    from leadloop.inbox.editions import edition_progress
     from leadloop.inbox.sweeper import OVERDUE
     from leadloop.storage.tables import Enrolment, EnrolmentStatus, Event, Message, MessageStatus, Wake
     from leadloop.web.counts import scenario_counts
@@ -86,6 +97,13 @@ def _document(env: Environment) -> dict[str, Any]:
             "wakes": count(select(func.count()).select_from(Wake)),
             "messages": {MessageStatus(word).value: number for word, number in messages},
             "calls": _calls(session),
+            "failed_calls": _failed_calls(session),
+            "waiting_entries": _waiting_entries(session),
+            "editions": [
+                {"scenario": scenario, "what": what, "remaining": left}
+                for scenario, (what, left) in edition_progress(session).items()
+            ],
+            "backfill": _backfill(session),
             "uncertain": [
                 {
                     "id": one.id,
@@ -110,4 +128,58 @@ def _calls(session: Any) -> dict[str, int]:
     rows = session.exec(
         select(Call.status, Call.sink, func.count()).group_by(col(Call.status), col(Call.sink))
     ).all()
-    return {"noted only" if sink else CallStatus(word).value: number for word, sink, number in rows}
+    found: dict[str, int] = {}
+    for word, sink, number in rows:
+        name = "noted only" if sink else CallStatus(word).value
+        found[name] = found.get(name, 0) + int(number)
+    return found
+
+
+def _failed_calls(session: Any) -> list[dict[str, Any]]:
+    """Count the calls that failed, by scenario, receiver and reason."""
+    from sqlalchemy import func
+    from sqlmodel import col, select
+
+    from leadloop.storage.tables import Call, CallStatus
+
+    group = (col(Call.scenario), col(Call.to), col(Call.reason))
+    rows = session.exec(
+        select(*group, func.count()).where(Call.status == CallStatus.FAILED).group_by(*group).order_by(*group)
+    ).all()
+    return [
+        {"scenario": scenario, "to": to, "reason": reason, "number": number}
+        for scenario, to, reason, number in rows
+    ]
+
+
+def _waiting_entries(session: Any) -> list[dict[str, Any]]:
+    """Count, by scenario, the entries that wait for a place or for a turn, with the next one's instant."""
+    from sqlmodel import col, select
+
+    from leadloop.inbox.due_rows import WAITING
+    from leadloop.storage.tables import Due
+
+    rows = session.exec(
+        select(Due.detail, Due.due_at).where(Due.kind == WAITING).order_by(col(Due.due_at))
+    ).all()
+    found: dict[str, dict[str, Any]] = {}
+    for detail, at in rows:
+        name = str(detail.get("scenario", ""))
+        one = found.setdefault(name, {"scenario": name, "number": 0, "next_at": at})
+        one["number"] += 1
+    return [found[name] for name in sorted(found)]
+
+
+def _backfill(session: Any) -> dict[str, Any] | None:
+    from dataclasses import asdict
+
+    from leadloop.inbox.backfill import backfill_progress
+
+    progress = backfill_progress(session)
+    return asdict(progress) if progress is not None else None
+
+
+def _backfill_words(progress: dict[str, Any]) -> str:
+    if progress["finished"]:
+        return f"finished, {progress['visited']} leads looked at"
+    return f"{progress['visited']} leads looked at, {progress['remaining']} to go"

@@ -41,6 +41,18 @@ def lines_of(found: dict[str, Any]) -> list[str]:
         f"stage {found['stage']}, cycle {found['cycle']}; now {shown_at(found['now'], zone)}, "
         f"times in {zone.key}",
     ]
+    if found["segments"]:
+        lines.append(f"in segments {', '.join(found['segments'])}")
+    if found["in_sales"]:
+        lines.append("in sales: nurture mail waits")
+    if found["recycle_until"]:
+        lines.append(f"rests after a lost deal until {shown_at(found['recycle_until'], zone)}")
+    for pause in found["suppressed_topics"]:
+        lift = f", lifted by {' or '.join(pause['lift_on'])}" if pause["lift_on"] else ""
+        lines.append(
+            f"topic {pause['topic']} stopped by us ({pause['reason']}) since "
+            f"{shown_at(pause['since'], zone)}{lift}"
+        )
     if found["unapplied_events"]:
         lines.append(f"{found['unapplied_events']} events are not applied yet")
     for journey in found["journeys"]:
@@ -61,6 +73,8 @@ def _journey_lines(journey: dict[str, Any], zone: ZoneInfo) -> list[str]:
         f"  entered {shown_at(journey['entered_at'], zone)}{by} "
         f"(enrolment {journey['enrolment']}, version {journey['version']})"
     )
+    if journey["record"]:
+        lines.append(f"  for {_record(journey['record'])}")
     for turn in journey["turns"]:
         because = _cause(turn["cause"], turn["trace"])
         lines.append(f"  turn {turn['turn']}  {shown_at(turn['at'], zone)}  {because}")
@@ -70,9 +84,48 @@ def _journey_lines(journey: dict[str, Any], zone: ZoneInfo) -> list[str]:
         until = f" until {shown_at(one['hold_until'], zone)}" if one["hold_until"] else ""
         why_not = f": {one['reason']}" if one["reason"] else ""
         lines.append(f"  mail {one['template']} (step {one['step']}) {one['status']}{until}{why_not}")
+    lines += [f"  {_call(call)}" for call in journey["calls"]]
+    lines += [f"  {_arm(arm)}" for arm in journey["experiments"]]
+    if journey["locked_at"]:
+        after = "goes on where it stood" if journey["pause_clock"] == "freeze" else "begins the wait anew"
+        lines.append(
+            f"  its clock stands still since {shown_at(journey['locked_at'], zone)}, while sales works on "
+            f"the lead; then it {after}"
+        )
+    if journey["moves_to"]:
+        lines.append(f"  {_move(journey['moves_to'])}")
     if journey["waiting"]:
         lines.append(f"  now {_waiting(journey['waiting'], zone)}")
     return lines
+
+
+def _record(record: dict[str, Any]) -> str:
+    if record["fields"] is None:
+        return f"{record['kind']} {record['key']}, which is not there"
+    values = ", ".join(f"{name} {value}" for name, value in sorted(record["fields"].items()))
+    return f"{record['kind']} {record['key']} ({values or 'no values'})"
+
+
+def _call(call: dict[str, Any]) -> str:
+    code = f" {call['code']}" if call["code"] else ""
+    reason = f" ({call['reason']})" if call["reason"] else ""
+    noted = ", noted here only: no address is set" if call["sink"] else ""
+    tries = f" after {call['attempts']} tries" if call["attempts"] > 1 else ""
+    return f"call to {call['to']} (step {call['step']}) {call['status']}{code}{reason}{tries}{noted}"
+
+
+def _arm(arm: dict[str, Any]) -> str:
+    """Return `experiment issue: drawn for a; winner b (rate; a 1 of 20, b 9 of 20)`."""
+    text = f"experiment {arm['step']}: drawn for {arm['drawn']}"
+    if arm["winner"] is None:
+        return text
+    figures = ", ".join(f"{name} {wins} of {draws}" for name, (draws, wins) in (arm["arms"] or {}).items())
+    why = "; ".join(part for part in (str(arm["why"] or "").replace("_", " "), figures) if part)
+    return f"{text}; winner {arm['winner']}" + (f" ({why})" if why else "")
+
+
+def _move(version: str) -> str:
+    return "ends after this step" if version == "finish" else f"moves to version {version} in its next turn"
 
 
 def _standing(journey: dict[str, Any], zone: ZoneInfo) -> str:

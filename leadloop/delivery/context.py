@@ -8,9 +8,8 @@ from sqlmodel import Session
 
 from leadloop.conditions import FactValue
 from leadloop.delivery.scope import template_context
-from leadloop.inbox.apply import Application
 from leadloop.inbox.facts import lead_facts, lead_zone
-from leadloop.inbox.journey_facts import journey_values
+from leadloop.inbox.journey_facts import run_values
 from leadloop.language.plan import Publication
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment, Lead, Message
@@ -40,10 +39,10 @@ def journey_context(
 ) -> dict[str, Any]:
     """Return plain data about a journey's lead, its company and its run, for a template or a call."""
     workspace = publication.workspace
-    now = env.clock.now()
-    person = _below(lead_facts(session, publication, lead, now), "lead")
+    zone = lead_zone(lead, workspace)
+    person = _below(lead_facts(session, publication, lead, env.clock.now()), "lead")
     plan = env.publications.plan(enrolment.plan_digest, session)
-    run = _below(journey_values(Application(session, env, lead, now), enrolment, plan), "run")
+    run = _below(run_values(session, workspace, zone, enrolment, plan), "run")
     return template_context(
         workspace,
         lead={**person, "id": lead.id},
@@ -52,7 +51,7 @@ def journey_context(
         message_id=message_id,
         unsubscribe_url=unsubscribe_url,
         models=publication.scoring.models,
-        zone=lead_zone(lead, workspace),
+        zone=zone,
     )
 
 

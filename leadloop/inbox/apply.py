@@ -21,6 +21,7 @@ from leadloop.inbox.due_entries import keep_timers
 from leadloop.inbox.facts import LeadReader, lead_zone
 from leadloop.inbox.memberships import keep_segments
 from leadloop.inbox.newly_published import catch_up
+from leadloop.inbox.reactions import note_on_message
 from leadloop.inbox.sales_lock import sync_sales_lock
 from leadloop.inbox.score_edges import edges_of
 from leadloop.language.plan import Calendar, Publication
@@ -33,7 +34,7 @@ from leadloop.scoring.thresholds import SCORE_CROSSED, thresholds_of
 from leadloop.storage.columns import new_id
 from leadloop.storage.environment import Environment
 from leadloop.storage.publications import StoredPublication
-from leadloop.storage.tables import Enrolment, EnrolmentStatus, Event, Lead, Message, MessageStatus
+from leadloop.storage.tables import Enrolment, EnrolmentStatus, Event, Lead, TopicSuppression
 
 MAX_DEPTH = 20
 """How many derived events may follow from one another."""
@@ -55,6 +56,7 @@ class Application:
         self._facts: dict[str, FactValue] | None = None
         self._reader: LeadReader | None = None
         self._open: list[Enrolment] | None = None
+        self._pauses: list[TopicSuppression] | None = None
         self.caught_up = False
         """Whether the lead is known to be in line with what is published."""
         self.turn_of: str | None = None
@@ -185,7 +187,7 @@ class Application:
 
     def changed(self) -> None:
         """Say that the lead was changed by other means, so that facts are read again."""
-        self._facts = None
+        self._facts = self._pauses = None
         self.reader.deals_changed()
 
     def _apply_or_park(self, event: Event) -> None:
@@ -199,7 +201,7 @@ class Application:
             raise
         except Exception as error:
             self._queue.clear()
-            self._facts = self._reader = self._open = None
+            self._facts = self._reader = self._open = self._pauses = None
             self.caught_up = caught_up  # undone with everything else
             event.applied_at = self.now
             event.parked = type(error).__name__
@@ -232,8 +234,10 @@ class Application:
         if event.identity:
             fields.write_identity(self.session, self.env, lead, event.identity, self.now)
         consent.record_basis(self.session, lead, event, self.publication.workspace)
-        pauses.lift_suppressions(self.session, lead, event, lambda: self.facts, self.now)
-        self._note_on_message(event)
+        if self._pauses is None:
+            self._pauses = pauses.open_suppressions(self.session, lead)
+        pauses.lift_suppressions(self._pauses, self.session, event, lambda: self.facts, self.now)
+        note_on_message(self.session, event)
         self._facts = None
         refused = apply_sales_event(self.session, self.env, lead, event, self.publication.workspace, self.now)
         if refused is not None:
@@ -271,23 +275,6 @@ class Application:
         for event in events:
             entry.enter_journeys(self, event)
         keep_timers(self)
-
-    def _note_on_message(self, event: Event) -> None:
-        """An open or a click also proves that an uncertain message arrived."""
-        if event.message_id is None or event.type not in ("email_opened", "email_clicked"):
-            return
-        message = self.session.get(Message, event.message_id)
-        if message is None:
-            return
-        if event.type == "email_opened":
-            message.opened_at = message.opened_at or event.occurred_at
-        else:
-            message.clicked_at = message.clicked_at or event.occurred_at
-        if message.status == MessageStatus.UNCERTAIN:
-            message.status = MessageStatus.SENT
-            message.sent_at = message.sent_at or message.claimed_at
-            message.reason = "proved by " + event.type
-        self.session.add(message)
 
 
 def apply_pending(session: Session, env: Environment, lead: Lead, now: datetime) -> int:

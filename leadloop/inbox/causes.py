@@ -24,6 +24,8 @@ from leadloop.storage.tables import Call, Enrolment, EnrolmentStatus, Event, Mes
 
 FINISH = "finish"
 """`move_to` of a journey that ends after its present step."""
+LOST = "lost:"
+"""Stands in `move_to` before the version that lacks a held journey's step, so that it is told once."""
 
 _FINISHED = {
     MessageStatus.SENT,
@@ -67,7 +69,8 @@ def cause_of(session: Session, enrolment: Enrolment, now: datetime) -> Cause | C
 
 def wants_move(enrolment: Enrolment) -> bool:
     """Return whether the journey's next turn switches it to another version."""
-    return enrolment.move_to not in (None, FINISH, enrolment.plan_digest)
+    to = enrolment.move_to
+    return to not in (None, FINISH, enrolment.plan_digest) and not str(to).startswith(LOST)
 
 
 def due_of(enrolment: Enrolment, head: Next) -> datetime | None:

@@ -247,9 +247,13 @@ def _identity(timer: Timer) -> str:
 
 
 def _first_time(application: Application, key: str) -> bool:
-    """Return whether this was never done before, and note that it is now."""
+    """Return whether this was never done before, and note that it is now.
+
+    The note outlives the lead, and the key may hold a date of theirs: only its hash is stored.
+    """
     session = application.session
-    if session.get(EventKey, (_OWN_KEYS, key)) is not None:
+    hashed = application.env.keys.hash("entered-once", key)
+    if session.get(EventKey, (_OWN_KEYS, hashed)) is not None:
         return False
-    session.add(EventKey(source=_OWN_KEYS, external_id=key, body_hmac="", event_id=new_id()))
+    session.add(EventKey(source=_OWN_KEYS, external_id=hashed, body_hmac="", event_id=new_id()))
     return True

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, case, func, or_, update
 from sqlmodel import Session, col, select
 
 from leadloop.inbox.apply import Application
-from leadloop.inbox.causes import FINISH
+from leadloop.inbox.causes import FINISH, LOST
 from leadloop.inbox.exits import end_journey
 from leadloop.inbox.sales_lock import sync_sales_lock
 from leadloop.inbox.wakes import ask_wake
@@ -55,11 +55,11 @@ def apply_edition(
     counts: dict[str, int] = {}
     wishes: dict[str, dict[str, str]] = {}
     before = old.parts if old is not None else {}
-    edited = {name for name in new.publication.plans if before.get(f"plan:{name}") != new.parts[f"plan:{name}"]}
+    plans = new.publication.plans
+    edited = {name for name in plans if before.get(f"plan:{name}") != new.parts[f"plan:{name}"]}
     _forget(session, edited)
     for scenario in sorted(edited):
-        plan, digest = new.publication.plans[scenario], new.parts[f"plan:{scenario}"]
-        what = plan.on_edit.default
+        what, digest = plans[scenario].on_edit.default, new.parts[f"plan:{scenario}"]
         if what == "stay":
             continue
         wish = {"what": what, "digest": digest}
@@ -100,6 +100,17 @@ def run_editions(env: Environment, limit: int = 100) -> int:
     return told
 
 
+def edition_progress(session: Session) -> dict[str, tuple[str, int]]:
+    """Return, by scenario, what people on older versions do (`move`, `finish`, `exit`), and how many of
+    them were not told yet."""
+    found: dict[str, tuple[str, int]] = {}
+    for note in session.exec(select(Setting).where(col(Setting.key).startswith(_PREFIX))).all():
+        for scenario, wish in note.value.get("scenarios", {}).items():
+            left = session.exec(select(func.count()).where(*_concerned(scenario, wish))).one()
+            found[scenario] = (wish["what"], left)
+    return found
+
+
 def _concerned(scenario: str, wish: Mapping[str, str]) -> tuple[ColumnElement[bool], ...]:
     """Return the condition of open journeys on another version that were not told yet."""
     others = (
@@ -109,8 +120,8 @@ def _concerned(scenario: str, wish: Mapping[str, str]) -> tuple[ColumnElement[bo
     )
     if wish["what"] == "exit":  # an older version may have told them to finish their step
         return others
-    target = wish["digest"] if wish["what"] == "move" else FINISH
-    return (*others, or_(col(Enrolment.move_to).is_(None), col(Enrolment.move_to) != target))
+    told = (wish["digest"], f"{LOST}{wish['digest']}") if wish["what"] == "move" else (FINISH,)
+    return (*others, or_(col(Enrolment.move_to).is_(None), col(Enrolment.move_to).not_in(told)))
 
 
 def _tell(env: Environment, enrolment_id: str, lead_id: str, scenario: str, wish: Mapping[str, str]) -> int:
@@ -165,6 +176,19 @@ def _end_notes(env: Environment, keys: list[str]) -> None:
 
 class LostStepError(Exception):
     """The new version lacks the step a journey is on, and `on_edit` does not say where it goes."""
+
+
+def follow_newest(application: Application, enrolment: Enrolment) -> None:
+    """Tell a journey in its first turn what `run_editions` could not.
+
+    A version may have gone live while the transaction that began the journey was still open.
+    """
+    live = application.publication.plans.get(enrolment.scenario)
+    digest = application.stored.parts.get(f"plan:{enrolment.scenario}")
+    if live is None or digest == enrolment.plan_digest or live.on_edit.default == "stay":
+        return
+    if enrolment.move_to is None:
+        enrolment.move_to = digest if live.on_edit.default == "move" else FINISH
 
 
 def switch_version(application: Application, enrolment: Enrolment) -> tuple[JourneyState, bool]:

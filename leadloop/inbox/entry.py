@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,7 @@ def enter(application: Application, wish: Asked, *, has_place: bool = False, wai
         if at > application.now:
             _wait(application, wish, at, place=True)
             return
-    newest = newest_journey(application.session, wish)
+    newest = newest_journey(application.session, wish) if wish.plan.reentry.mode == "always" else None
     if newest is not None and newest.status != EnrolmentStatus.ENDED and restarts(application, wish, newest):
         exits.end_journey(application, newest, exits.RESTARTED, "entered again")
     if not _begin(application, wish):
@@ -107,11 +108,15 @@ def _begin(application: Application, wish: Asked) -> bool:
         cycle=lead.cycle,
     )
     open_journeys = application.open_journeys
+    # Nobody else enters a locked lead; for its company a colleague may enter in the same moment.
+    alone = wish.subject_key == lead.id
     try:
-        with session.begin_nested():
+        with nullcontext() if alone else session.begin_nested():
             session.add(enrolment)
             session.flush()
     except IntegrityError:
+        if alone:
+            raise
         return False
     open_journeys.append(enrolment)
     ask_wake(session, enrolment.id, application.now)

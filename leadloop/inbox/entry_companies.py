@@ -10,17 +10,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from leadloop.inbox.entry_events import ENTRY_DUE, Asked
 from leadloop.inbox.facts import lead_facts
 from leadloop.inbox.ingest import EVENTS
 from leadloop.journey.calendar import add_span
 from leadloop.language.plan import Span
+from leadloop.leads.companies import foremost
 from leadloop.scoring.matching import matches
 from leadloop.storage.columns import new_id
 from leadloop.storage.database import announce
-from leadloop.storage.tables import Company, Event, Lead, LeadScore
+from leadloop.storage.tables import Company, Event, Lead
 
 if TYPE_CHECKING:
     from leadloop.inbox.apply import Application
@@ -51,23 +52,9 @@ def person_of(application: Application, wish: Asked) -> str:
 
 
 def first_person(application: Application) -> str:
-    """Return the person of the lead's company with the highest score, over all models; ties by id."""
+    """Return the person of the lead's company with the highest score; the lead itself without a company."""
     lead = application.lead
-    if lead.company_id is None:
-        return lead.id
-    points = func.coalesce(func.sum(LeadScore.points), 0)
-    best = application.session.exec(
-        select(Lead.id)
-        .join(LeadScore, col(LeadScore.lead_id) == col(Lead.id), isouter=True)
-        .where(
-            Lead.company_id == lead.company_id,
-            col(Lead.merged_into).is_(None),
-            col(Lead.erased_at).is_(None),
-        )
-        .group_by(col(Lead.id))
-        .order_by(points.desc(), col(Lead.id))
-    ).first()
-    return best or lead.id
+    return (foremost(application.session, lead.company_id) if lead.company_id else None) or lead.id
 
 
 def enter_colleague(application: Application, wish: Asked, lead_id: str) -> None:

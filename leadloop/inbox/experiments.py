@@ -28,6 +28,8 @@ CONFIDENCE = 0.95
 """Two-sided: how sure it must be that the best arm is not best by chance."""
 RATE, TOO_FEW, NOT_SIGNIFICANT = "rate", "too_few", "not_significant"
 
+_DAY = ":"
+"""Stands before the day of a scheduled round, and in no other."""
 _CHUNK = 500
 
 
@@ -63,7 +65,7 @@ def round_of(session: Session, enrolment: Enrolment, plan: Plan) -> str:
     if not isinstance(number, int) or not 0 <= number < len(plan.entry) or not day:
         return enrolment.plan_digest
     scheduled = isinstance(plan.entry[number].match, ScheduleMatch)
-    return f"{enrolment.plan_digest[:16]}:{day}" if scheduled else enrolment.plan_digest
+    return f"{enrolment.plan_digest[:16]}{_DAY}{day}" if scheduled else enrolment.plan_digest
 
 
 def decide_winner(
@@ -74,7 +76,7 @@ def decide_winner(
     None while a round without a schedule has too few draws: this run takes `tie`, a later one decides.
     """
     session = application.session
-    round_name = round_of(session, enrolment, plan)
+    round_name = _drawn_in(session, enrolment, step.id) or round_of(session, enrolment, plan)
     key = (plan.scenario, step.id, round_name)
     known = session.get(ExperimentWinner, key)
     if known is not None or step.rest is None:
@@ -83,7 +85,7 @@ def decide_winner(
     names = [variant.name for variant in step.variants]
     figures: dict[str, Any] = {"arms": {name: [draws[name], wins[name]] for name in names}}
     if sum(draws.values()) < step.rest.min_sends:
-        if round_name == enrolment.plan_digest:
+        if _DAY not in round_name:
             return None
         winner, why = step.rest.tie, TOO_FEW
     else:
@@ -103,6 +105,15 @@ def decide_winner(
     except IntegrityError:  # another journey decided at the same moment
         return session.get_one(ExperimentWinner, key, populate_existing=True).variant
     return winner
+
+
+def _drawn_in(session: Session, enrolment: Enrolment, step_id: str) -> str | None:
+    """Return the round of the journey's last draw, which stays when it moves to another version."""
+    return session.exec(
+        select(ExperimentDraw.round)
+        .where(ExperimentDraw.enrolment_id == enrolment.id, ExperimentDraw.step_id == step_id)
+        .order_by(col(ExperimentDraw.drawn_at).desc(), col(ExperimentDraw.id).desc())
+    ).first()
 
 
 def best_arm(arms: dict[str, tuple[int, int]]) -> str | None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlmodel import Session, col, func, select
@@ -12,11 +11,13 @@ from sqlmodel import Session, col, func, select
 from leadloop.conditions import FactValue
 from leadloop.inbox.past import LeadPast
 from leadloop.inbox.reads import company_scores_read
-from leadloop.journey.fact_values import put_fact, put_stored
-from leadloop.language.plan import FieldSpec, Publication, Workspace
+from leadloop.journey.fact_values import put_fact, put_stored, run_facts
+from leadloop.language.plan import Publication, Workspace
 from leadloop.sales.deals import open_deals
 from leadloop.scoring.ledger import LeadLedger, shown
 from leadloop.storage.tables import Company, Lead, LeadScore
+
+__all__ = ["BUILT_IN", "LeadReader", "lead_facts", "lead_zone", "run_facts"]
 
 BUILT_IN = (
     "email", "family_name", "given_name", "family_kana", "given_kana", "honorific", "department",
@@ -113,18 +114,3 @@ class LeadReader:
 def lead_facts(session: Session, publication: Publication, lead: Lead, now: datetime) -> dict[str, FactValue]:
     """Return every known `lead.*` fact, `now`, and the lead's past. An unknown fact is absent."""
     return LeadReader(session, publication, lead).facts(now)
-
-
-def run_facts(
-    properties: Mapping[str, Any],
-    declared: Mapping[str, FieldSpec],
-    entered_at: datetime,
-    cycle: int,
-    zone: ZoneInfo,
-) -> dict[str, FactValue]:
-    """Return the `run.*` facts: when and in which cycle it began, and the event that began it."""
-    facts: dict[str, FactValue] = {"run.entered_at": entered_at, "run.cycle": cycle}
-    for name, value in properties.items():
-        spec = declared.get(name)
-        put_stored(facts, f"run.entry.{name}", value, spec.type if spec else "text", zone)
-    return facts

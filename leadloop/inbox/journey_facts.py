@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from leadloop.conditions import Facts, FactValue
 from leadloop.inbox.facts import run_facts
@@ -28,7 +29,16 @@ from leadloop.journey.fact_values import (
 )
 from leadloop.journey.matching import EventLike
 from leadloop.journey.state import JourneyFacts
-from leadloop.language.plan import Armed, ChangeMatch, EventMatch, Expression, Plan, Stream, WhenMatch
+from leadloop.language.plan import (
+    Armed,
+    ChangeMatch,
+    EventMatch,
+    Expression,
+    Plan,
+    Stream,
+    WhenMatch,
+    Workspace,
+)
 from leadloop.sales.deals import own_open_deals
 from leadloop.storage.tables import (
     Enrolment,
@@ -53,6 +63,7 @@ __all__ = [
     "journey_facts",
     "journey_values",
     "record_of",
+    "run_values",
     "runs_for_record",
 ]
 
@@ -128,8 +139,19 @@ def entering_values(
     declared = workspace.events.get(event.type, {})
     values = dict(application.facts)
     values.update(run_facts(event.properties, declared, application.now, lead.cycle, application.zone))
-    values.update(_record_facts(application, plan, record_key)[0])
+    values.update(_record_facts(application.session, workspace, application.zone, plan, record_key)[0])
     return values
+
+
+def run_values(
+    session: Session, workspace: Workspace, zone: ZoneInfo, enrolment: Enrolment, plan: Plan
+) -> dict[str, FactValue]:
+    """Return the `run.*` facts alone, for the texts of mails and calls: when, why, and the record."""
+    cause = session.get(Event, enrolment.cause_event_id) if enrolment.cause_event_id else None
+    declared = workspace.events.get(cause.type, {}) if cause else {}
+    properties = cause.properties if cause else {}
+    values = run_facts(properties, declared, enrolment.entered_at, enrolment.cycle, zone)
+    return values | _record_facts(session, workspace, zone, plan, enrolment.record_key)[0]
 
 
 def journey_facts(application: Application, enrolment: Enrolment, plan: Plan) -> JourneyFacts:
@@ -177,7 +199,7 @@ def _read(application: Application, enrolment: Enrolment, plan: Plan) -> _Read:
     properties = cause.properties if cause else {}
     declared = workspace.events.get(cause.type, {}) if cause else {}
     results: Mapping[str, Mapping[str, Any]] = enrolment.state.get("results") or {}
-    record_values, record_dates = _record_facts(application, plan, enrolment.record_key)
+    record_values, record_dates = _record_facts(session, workspace, zone, plan, enrolment.record_key)
     values = dict(application.facts)
     values.update(run_facts(properties, declared, enrolment.entered_at, enrolment.cycle, zone))
     values.update(record_values)
@@ -204,20 +226,20 @@ def _read(application: Application, enrolment: Enrolment, plan: Plan) -> _Read:
 
 
 def _record_facts(
-    application: Application, plan: Plan, record_key: str
+    session: Session, workspace: Workspace, zone: ZoneInfo, plan: Plan, record_key: str
 ) -> tuple[dict[str, FactValue], dict[str, str]]:
     """Return `run.<record>.*` of the journey's record as it is now, and its days as text."""
     values: dict[str, FactValue] = {}
     if not runs_for_record(plan) or not record_key:
         return values, {}
     prefix = f"run.{plan.per}."
-    put_fact(values, f"{prefix}key", record_key, application.zone)
-    kind = application.publication.workspace.records.get(plan.per)
-    record = application.session.get(Record, (plan.per, record_key))
+    put_fact(values, f"{prefix}key", record_key, zone)
+    kind = workspace.records.get(plan.per)
+    record = session.get(Record, (plan.per, record_key))
     if kind is None or record is None:  # named by an event before it was reported: all unknown
         return values, {}
     for name, spec in kind.fields.items():
-        put_stored(values, f"{prefix}{name}", record.fields.get(name), spec.type, application.zone)
+        put_stored(values, f"{prefix}{name}", record.fields.get(name), spec.type, zone)
     return values, date_facts(prefix, record.fields, kind.fields)
 
 

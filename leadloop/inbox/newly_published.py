@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from leadloop.inbox.apply import Application
 
 KEY = "backfill"
+_DONE: set[str] = set()
+"""Publications that ask nothing more of any lead: new notes come with a new publication."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,13 @@ def fresh_round() -> str:
 
 def catch_up(application: Application) -> None:
     """Visit the lead now where the backfill has not come to it yet."""
+    publication = application.stored.id
+    if publication in _DONE:
+        return
     notes = read_notes(application.session)
     lead = application.lead
+    if notes is None or notes.finished:
+        _DONE.add(publication)
     if notes is not None and notes.awaits(lead.id, lead.created_at):
         visit(application, notes)
 

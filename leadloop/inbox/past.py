@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -17,19 +17,13 @@ from sqlmodel import Session, col, select
 
 from leadloop.conditions import SURROUNDINGS, EvaluationError, Facts, FactValue
 from leadloop.inbox.records_of import concerns
-from leadloop.journey.calendar import add_span, is_open
-from leadloop.language.plan import Calendar, Did, Plan, Span, Workspace
+from leadloop.journey.calendar import is_open
+from leadloop.journey.past import ENTRY, begins, counted, leaves
+from leadloop.language.plan import Calendar, Did, Plan, Workspace
 from leadloop.scoring.matching import event_matches
 from leadloop.storage.tables import Enrolment, Event, Lead, Message
 
-ENTRY = "entry"
-"""`since: entry`: events after the one that began the journey."""
-
 _ROWS_AT_ONCE = 200
-_HOUR = timedelta(hours=1)
-_MOMENT = timedelta(microseconds=1)
-_LONGEST_SHIFT = 24 * 7
-"""Hours by which a span forwards and the same span backwards may differ: short months, holidays."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +74,10 @@ class LeadPast:
         """
         if question.within is None:
             return None
-        counted = self._counted(question)
-        if len(counted) < question.at_least:
+        found = self._counted(question)
+        if len(found) < question.at_least:
             return None
-        return self._leaves(counted[-1], question.within)
+        return leaves(found[-1], question.within, self.now, self.zone, self._calendar())
 
     # --- for journeys to say more
 
@@ -104,19 +98,7 @@ class LeadPast:
     # --- counting
 
     def _counted(self, question: Did) -> list[datetime]:
-        """Return when the newest events that count happened, newest first, `at_least` at most."""
-        counted: list[datetime] = []
-        values: set[Any] = set()
-        for event in self._matching(question):
-            if question.distinct is not None:
-                value = event.properties.get(question.distinct)
-                if value is None or value in values:
-                    continue
-                values.add(value)
-            counted.append(event.occurred_at)
-            if len(counted) == question.at_least:
-                break
-        return counted
+        return counted(self._matching(question), question)
 
     def _matching(self, question: Did) -> Iterator[PastEvent]:
         match = question.match
@@ -128,7 +110,9 @@ class LeadPast:
             Event.lead_id == self.lead.id, Event.type == match.event, col(Event.lead_seq) > since
         )
         if question.within is not None:
-            statement = statement.where(Event.occurred_at >= self._begins(question.within))
+            statement = statement.where(
+                Event.occurred_at >= begins(question.within, self.now, self.zone, self._calendar())
+            )
         if match.of:
             statement = statement.where(col(Event.message_id).in_(messages))
         statement = statement.order_by(col(Event.occurred_at).desc(), col(Event.lead_seq).desc())
@@ -138,20 +122,6 @@ class LeadPast:
                 event = PastEvent(*row)
                 if self.is_about(event) and event_matches(match, event, self.facts):
                     yield event
-
-    def _begins(self, within: Span) -> datetime:
-        back = Span(amount=-within.amount, unit=within.unit)
-        return add_span(self.now, back, self.zone, self._calendar())
-
-    def _leaves(self, happened: datetime, within: Span) -> datetime:
-        """Return the first instant at which `within`, counted back, no longer reaches the event."""
-        back = Span(amount=-within.amount, unit=within.unit)
-        at = max(add_span(happened, within, self.zone, self._calendar()), self.now) + _MOMENT
-        for _ in range(_LONGEST_SHIFT):
-            if add_span(at, back, self.zone, self._calendar()) > happened:
-                break
-            at += _HOUR
-        return at
 
     def _calendar(self) -> Calendar | None:
         window = self.workspace.limits.send_window

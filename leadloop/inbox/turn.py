@@ -15,8 +15,17 @@ from leadloop.contracts import Next, TurnReply, TurnRequest, email_queue, integr
 from leadloop.inbox import waits
 from leadloop.inbox.apply import Application
 from leadloop.inbox.calls import find_call
-from leadloop.inbox.causes import FINISH, Closed, branch_taken, cause_of, describe_cause, due_of, wants_move
-from leadloop.inbox.editions import LostStepError, keeps_its_wait, switch_version
+from leadloop.inbox.causes import (
+    FINISH,
+    LOST,
+    Closed,
+    branch_taken,
+    cause_of,
+    describe_cause,
+    due_of,
+    wants_move,
+)
+from leadloop.inbox.editions import LostStepError, follow_newest, keeps_its_wait, switch_version
 from leadloop.inbox.effects import apply_effect, find_message
 from leadloop.inbox.experiments import decide_winner
 from leadloop.inbox.journey_facts import JourneyReader, journey_facts
@@ -29,6 +38,7 @@ from leadloop.journey.state import (
     Decision,
     JourneyState,
     Moved,
+    Started,
     Stop,
     TimedOut,
 )
@@ -147,6 +157,8 @@ class _Turn:
             shift += int((self.application.now - enrolment.locked_at).total_seconds())
         enrolment.locked_at, enrolment.clock_shift_seconds = None, 0
         state = JourneyState.model_validate(enrolment.state)
+        if isinstance(cause, Started):
+            follow_newest(self.application, enrolment)
         if wants_move(enrolment):
             old = enrolment.plan_digest
             try:
@@ -169,7 +181,7 @@ class _Turn:
                 cause = taken
             elif isinstance(cause, Moved):
                 following = self._walk(cause, state)
-                if enrolment.state["visits"] == state.visits:  # the same wait, worked out anew
+                if enrolment.state.get("visits", {}) == state.visits:  # the same wait, worked out anew
                     enrolment.clock_shift_seconds = shift
                 return following
         return self._walk(cause, state)
@@ -180,7 +192,7 @@ class _Turn:
 
     def _lost(self, reason: str) -> Next:
         """Hold a journey whose step is gone, where it is; a version that maps the step lets it go on."""
-        self.enrolment.move_to = None
+        self.enrolment.move_to = f"{LOST}{self.enrolment.move_to}"
         self.trace.append({"step": str(self.enrolment.state.get("step")), "did": "held", "reason": reason})
         return self._stop(Stop("held", reason=reason))
 

@@ -42,6 +42,21 @@ def put_stored(facts: dict[str, FactValue], name: str, value: Any, kind: str, zo
         return
 
 
+def run_facts(
+    properties: Mapping[str, Any],
+    declared: Mapping[str, FieldSpec],
+    entered_at: datetime,
+    cycle: int,
+    zone: ZoneInfo,
+) -> dict[str, FactValue]:
+    """Return the `run.*` facts: when and in which cycle it began, and the event that began it."""
+    facts: dict[str, FactValue] = {"run.entered_at": entered_at, "run.cycle": cycle}
+    for name, value in properties.items():
+        spec = declared.get(name)
+        put_stored(facts, f"run.entry.{name}", value, spec.type if spec else "text", zone)
+    return facts
+
+
 def date_facts(prefix: str, values: Mapping[str, Any], declared: Mapping[str, FieldSpec]) -> dict[str, str]:
     """Return the values that are days or months, as text: waits know a month's first open day."""
     return {

@@ -204,6 +204,9 @@ def renamed(state: JourneyState, names: Mapping[str, str]) -> JourneyState:
 
     changes: dict[str, Any] = {name: copied(getattr(state, name)) for name in _BY_STEP}
     step = names.get(state.step, state.step)
+    for new in names.values():  # keys go by the number of the visit: none is used a second time
+        if new != step and new in changes["visits"]:
+            changes["visits"][new] = max(changes["visits"][new], state.visits.get(new, 0))
     if step != state.step:
         changes["keyed_as"] = {**state.keyed_as, step: state.keyed_as.get(state.step, state.step)}
     pending = state.pending

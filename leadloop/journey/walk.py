@@ -76,6 +76,8 @@ class Walk:
             arrived_at=self.now,
             arrived_seq=self.facts.lead_seq,
             arrivals={**self.state.arrivals, step_id: self.facts.lead_seq},
+            # A new visit has keys of its own; the old name may be another step's by now.
+            keyed_as={name: old for name, old in self.state.keyed_as.items() if name != step_id},
         )
 
     def set_pending(self, target: Target) -> None:

@@ -22,6 +22,7 @@ def check_across(
     named = {one.name: one for one in scenarios if one.name}
     for one in scenarios:
         _check_enrols(report, one, named, vocabulary, complete)
+    _check_circles(report, named)
 
 
 def _check_same_loss(report: Report, one: Compiled, other: Compiled) -> None:
@@ -58,6 +59,24 @@ def _check_enrols(
                 problem=f"`{name}` runs `per: {target.per}`, and no `{target.per}` is known here",
                 fix=f"enrol from a scenario that runs `per: {target.per}` too, or enter by an event",
             )
+
+
+def _check_circles(report: Report, named: dict[str, Compiled]) -> None:
+    """Report scenarios that enrol into each other for ever; each circle once."""
+    told: set[str] = set()
+    for start, one in named.items():
+        ways = [([start, name], place) for name, place in one.building.enrols]
+        seen: set[str] = set()
+        while ways and start not in told:
+            path, place = ways.pop()
+            name = path[-1]
+            if name == start:
+                fix = "end one of them with `exit`, and let an event begin it again"
+                report.add("SCN412", place, fix, path=" → ".join(path))
+                told.update(path)
+            elif name in named and name not in seen:
+                seen.add(name)
+                ways += [([*path, after], place) for after, _ in named[name].building.enrols]
 
 
 def disjoint(first: EventMatch, second: EventMatch) -> bool:

@@ -13,24 +13,24 @@ from pathlib import Path
 from leadloop.language.across import check_across
 from leadloop.language.allowing import read_allow, silence
 from leadloop.language.diagnostics import Diagnostic, Report, in_order
+from leadloop.language.files import TEMPLATES, WORKSPACE, WorkspaceFiles
 from leadloop.language.lifecycle import read_lifecycle, read_stages
 from leadloop.language.lints_workspace import lint_same_occasion, lint_workspace
 from leadloop.language.nodes import Node
 from leadloop.language.plan import Lifecycle, Plan, Publication, Scoring, Segment, Stream
 from leadloop.language.reach import read_reach, unreached_bands
-from leadloop.language.reading import decode, read
+from leadloop.language.reading import read
 from leadloop.language.scenario import Compiled, read_scenario
 from leadloop.language.scoring import model_names, read_bands, read_scoring
 from leadloop.language.segments import read_segments, segment_names
-from leadloop.language.sources import Place, Source
+from leadloop.language.sources import Source
 from leadloop.language.streams import read_streams, stream_names
-from leadloop.language.template_store import LAYOUTS, MISTAKEN, SUFFIXES, TemplateStore, locale_of
-from leadloop.language.template_uses import check_template_uses
+from leadloop.language.template_store import TemplateStore
+from leadloop.language.template_uses import check_template_uses, templates_of
 from leadloop.language.templates import check_templates, template_scope
 from leadloop.language.vocabulary import Vocabulary
 from leadloop.language.workspace import read_workspace
 
-WORKSPACE = "scenarios/workspace.yaml"
 SCORING = "scenarios/scoring.yaml"
 LIFECYCLE = "scenarios/lifecycle.yaml"
 STREAMS = "scenarios/streams.yaml"
@@ -74,10 +74,12 @@ class Compilation:
 def compile_workspace(folder: Path, only: Sequence[Path] | None = None) -> Compilation:
     """Compile the workspace in `folder`, which holds `scenarios/` and `templates/`.
 
-    With `only`, scenarios of other files are left out; the shared files are always read. A folder
-    in `only` stands for everything in it.
+    With `only`, scenarios of other files are left out, and the texts of templates that those of
+    `only` do not send are not checked; the shared files are always read. A folder in `only` stands
+    for everything in it.
     """
-    return _Compiler(folder, only).run()
+    report = Report()
+    return _Compiler(WorkspaceFiles(report, folder, only), report, complete=only is None).run()
 
 
 @dataclass
@@ -94,17 +96,20 @@ class _Parts:
 
 @dataclass
 class _Compiler:
-    folder: Path
-    only: Sequence[Path] | None
-    report: Report = field(default_factory=Report)
+    files: WorkspaceFiles
+    report: Report
+    complete: bool
+    """Whether every file is looked at."""
     sources: dict[str, Source] = field(default_factory=dict)
 
     def run(self) -> Compilation:
-        names = self.scenario_files()
-        roots = {name: root for name in (*SHARED, *names) if (root := self.root(name)) is not None}
+        every = self.files.scenarios()
+        names = [name for name in every if name not in SHARED and self.files.is_wanted(name)]
+        shared = [name for name in SHARED if name in every or name == WORKSPACE]
+        roots = {name: root for name in (*shared, *names) if (root := self.root(name)) is not None}
         scenarios: list[Compiled] = []
         parts = None
-        if WORKSPACE in roots and not any(name in self.sources and name not in roots for name in SHARED):
+        if all(name in roots for name in shared) and self.files.unread.isdisjoint(SHARED):
             parts = self.parts(roots)
             for name in names:
                 if name in roots:
@@ -112,8 +117,8 @@ class _Compiler:
                         self.report, roots[name], parts.vocabulary, parts.templates, parts.scoring
                     )
                     scenarios += [compiled] if compiled is not None else []
-            check_across(self.report, scenarios, parts.vocabulary, complete=self.only is None)
-            check_template_uses(self.report, parts.templates, scenarios, parts.streams, parts.vocabulary)
+            check_across(self.report, scenarios, parts.vocabulary, complete=self.complete)
+            self.check_templates(parts, scenarios)
             lint_workspace(self.report, roots[WORKSPACE], parts.vocabulary.workspace)
             lint_same_occasion(self.report, scenarios, parts.vocabulary.workspace)
         self.silence(roots)
@@ -123,44 +128,9 @@ class _Compiler:
         plans = {one.name: one.plan for one in scenarios if one.plan is not None}
         return Compilation(self.publication(parts, plans), diagnostics)
 
-    def scenario_files(self) -> list[str]:
-        """Return the scenario files to compile; report what would be ignored or does not exist."""
-        folder = self.folder / "scenarios"
-        names = []
-        for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
-            name = path.relative_to(self.folder).as_posix()
-            place = Place(Source(name, ""))
-            if path.is_dir() or path.name.startswith("."):
-                continue
-            if path.suffix == ".yaml" and path.parent == folder:
-                names += [name] if name not in SHARED else []
-            elif path.suffix in (".yaml", ".yml"):
-                why = "it is in a subfolder" if path.suffix == ".yaml" else "its name does not end in `.yaml`"
-                self.report.add("SCN017", place, why=why, fix="keep scenarios in `scenarios/NAME.yaml`")
-        return [name for name in names if self.is_wanted(name)]
-
-    def is_wanted(self, name: str) -> bool:
-        if self.only is None:
-            return True
-        path = (self.folder / name).resolve()
-        return any(path == one.resolve() or one.resolve() in path.parents for one in self.only)
-
     def root(self, name: str) -> Node | None:
-        """Return the root node of a file. Only workspace.yaml must exist."""
-        path = self.folder / name
-        try:
-            data = path.read_bytes()
-        except OSError:
-            if name == WORKSPACE or path.exists():
-                self.report.add(
-                    "SCN016",
-                    Place(Source(name, "")),
-                    what=f"`{name}`",
-                    fix="`leadloop new workspace NAME` writes a first one",
-                )
-            return None
-        self.sources[name] = Source(name, "")
-        source = decode(name, data, self.report)
+        """Return the root node of a file, or None after a report."""
+        source = self.files.source(name)
         if source is None:
             return None
         self.sources[name] = source
@@ -182,8 +152,7 @@ class _Compiler:
         )
         events = vocabulary.resolve_events(workspace.events)
         vocabulary = replace(vocabulary, workspace=workspace.model_copy(update={"events": events}))
-        templates = self.templates(workspace.locale)
-        check_templates(report, templates, template_scope(vocabulary))
+        templates = self.files.templates(workspace.locale)
         scoring, lifecycle, streams = Scoring(bands=bands), Lifecycle(stages=vocabulary.stages), {}
         for limit, code, values in unreached_bands(roots.get(SCORING), vocabulary.reach):
             report.add(code, limit.place, "", **values)
@@ -196,41 +165,23 @@ class _Compiler:
         segments = read_segments(report, roots[SEGMENTS], vocabulary) if SEGMENTS in roots else {}
         return _Parts(vocabulary, scoring, lifecycle, streams, segments, templates)
 
-    def templates(self, locale: str) -> TemplateStore:
-        """Read every template file; report those whose name nothing can refer to."""
-        store = TemplateStore(locale)
-        folder = self.folder / "templates"
-        for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
-            if path.is_dir() or path.name.startswith(".") or not path.name.endswith((*SUFFIXES, *MISTAKEN)):
-                continue
-            name = path.relative_to(folder).as_posix()
-            shown = f"templates/{name}"
-            if not name.endswith(SUFFIXES):
-                why = "its name does not end in `.md` or `.html.j2`"
-                self.report.add("SCN017", Place(Source(shown, "")), why=why, fix="rename or remove it")
-                continue
-            if not name.startswith(LAYOUTS) and locale_of(name) is None:
-                self.report.add(
-                    "SCN017",
-                    Place(Source(shown, "")),
-                    why="its name has no language",
-                    fix=f"name it `{name.partition('.')[0]}.{locale}.md`",
-                )
-                continue
-            try:
-                source = decode(shown, path.read_bytes(), self.report)
-            except OSError:
-                self.report.add("SCN016", Place(Source(shown, "")), what=f"`{shown}`", fix="")
-                continue
-            if source is not None:
-                store.files[name] = source
-        return store
+    def check_templates(self, parts: _Parts, scenarios: list[Compiled]) -> None:
+        """Check every template; with `only`, those that it names or that its scenarios send."""
+        store = parts.templates
+        if not self.complete:
+            sent = {name for one in scenarios for name in templates_of(one, parts.streams)}
+            named = [path for path in store.files if self.files.is_wanted(f"{TEMPLATES}/{path}")]
+            store = store.part(sent, named)
+        check_templates(self.report, store, template_scope(parts.vocabulary))
+        check_template_uses(
+            self.report, store, scenarios, parts.streams, parts.vocabulary, complete=self.complete
+        )
 
     def silence(self, roots: dict[str, Node]) -> None:
         """Take out the lints that files allow; tell those that nothing needs any more."""
         allowed = [one for root in roots.values() for one in read_allow(self.report, root)]
         errors = any(one.severity == "error" for one in self.report.diagnostics)
-        silence(self.report, allowed, complete=self.only is None and not errors)
+        silence(self.report, allowed, complete=self.complete and not errors)
 
     def publication(self, parts: _Parts, plans: dict[str, Plan]) -> Publication:
         return Publication(

@@ -81,7 +81,9 @@ def _joined(fields: Fields, kind: str, scope: Scope, negated: bool) -> Expressio
         node = fields.take("not")
         only = None if node is None else _member(fields.report, node, "`not`", scope, not negated)
         return None if only is None else _merged([only], "!({})")
-    parts = [_member(fields.report, one, f"a member of `{kind}`", scope, negated) for one in fields.sequence(kind)]
+    parts = [
+        _member(fields.report, one, f"a member of `{kind}`", scope, negated) for one in fields.sequence(kind)
+    ]
     found = [part for part in parts if part is not None]
     if not found or len(found) < len(parts):
         return None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LONGEST = 2000
 _STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'')
+_ASIDE = re.compile(rf"{_STRING.pattern}|//[^\n]*")
 _PATH = re.compile(r"(?<![\w.])(?:lead|run|event)(?:\.[A-Za-z_]\w*)+(?!\w)", re.ASCII)
 _ROOT = re.compile(r"(?<![\w.])(?:lead|run|event)(?:\.[A-Za-z_]\w*)*", re.ASCII)
 _SCORE = re.compile(r"(?<![\w.])lead\.score\.(\w+)")
@@ -54,7 +55,11 @@ _OVERLOAD = re.compile(r"found no matching overload for '(.*?)' applied to '(.*)
 
 _TIMED = re.compile(r"(?<![\w.])(?:now\b|(?:days_since|days_until|open)(?=\s*\())")
 _COLLEAGUES = re.compile(r"(?<![\w.])lead\.company\.(?:score\.\w+|open_deals\b)")
-_ARITHMETIC = "+-*/%"
+_NO_CLOCK = (
+    "it is looked at when the lead changes, not as time passes: ask `{did: …, within: 30 days}`, or enter by "
+    "`inactive` or `date`"
+)
+"""What to do in the shared files, where nothing waits."""
 _FUNCTIONS = {
     "known": "`known()` takes one name: `known(lead.industry)`",
     "days_since": "`days_since()` takes one date: `days_since(lead.created_at)`",
@@ -68,13 +73,19 @@ def compile_text(report: Report, node: Scalar, scope: Scope) -> Expression | Non
     return _Check(report, node, scope).run()
 
 
+def _blank(found: re.Match[str]) -> str:
+    """Return a string literal without its text, or a comment without anything, as long as before."""
+    length = len(found[0])
+    return " " * length if found[0].startswith("/") else '"' + " " * (length - 2) + '"'
+
+
 class _Check:
     def __init__(self, report: Report, node: Scalar, scope: Scope) -> None:
         self.report = report
         self.node = node
         self.scope = scope
         self.text = node.text
-        self.bare = _STRING.sub(lambda found: '"' + " " * (len(found[0]) - 2) + '"', self.text)
+        self.bare = _ASIDE.sub(_blank, self.text)
         self.failed = False
 
     def run(self) -> Expression | None:
@@ -122,7 +133,8 @@ class _Check:
                 "SCN307", found.start(), len(found[0]), written=found[0], instead=f'duration("{hours}h")'
             )
         for found in _TIMED.finditer(self.bare) if self.scope.waiting else ():
-            self.add("SCN304", found.start(), len(found[0]), word=found[0])
+            hint = "" if self.scope.steps is not None else _NO_CLOCK
+            self.add("SCN304", found.start(), len(found[0]), hint, word=found[0])
 
     def wide(self) -> None:
         """Report the first full-width sign, or the first text without quotes."""
@@ -144,6 +156,7 @@ class _Check:
             if self.bare[found.end() : found.end() + 1] == "(":  # a method: `lead.tags.exists(…)`
                 name = name.rpartition(".")[0]
             if self.is_declared(name):
+                self.scope.look_back(self.place(found.start(), len(name)), name)
                 continue
             root = name.partition(".")[0] + "."
             near = [fact for fact in self.scope.facts if fact.startswith(root)]
@@ -214,6 +227,7 @@ class _Check:
         for found in _SCORE.finditer(self.bare):
             fact = self.scope.facts.get(found[0])
             number = _COMPARED.match(self.bare, found.end())
+            number = number or _COMPARED_BEFORE.search(self.bare[: found.start()])
             if fact is None or number is None:
                 continue
             for band, limit in fact.limits[:-1]:
@@ -234,11 +248,8 @@ class _Check:
         for found in _SCORE.finditer(self.bare):
             after = _COMPARED.match(self.bare, found.end())
             before = _COMPARED_BEFORE.search(self.bare[: found.start()])
-            reckoned = (
-                self.bare[: found.start()].rstrip()[-1:] in set(_ARITHMETIC)
-                or self.bare[found.end() :].lstrip()[:1] in set(_ARITHMETIC)
-            )
-            if reckoned or (after is None and before is None):
+            beside = self.bare[: found.start()].rstrip()[-1:] + self.bare[found.end() :].lstrip()[:1]
+            if (after is None and before is None) or set(beside) & set("+-*/%"):
                 self.add("SCN308", found.start(), len(found[0]), fact=found[0], band=f"lead.band.{found[1]}")
 
     def refused(self, error: ConditionError) -> None:
@@ -250,6 +261,10 @@ class _Check:
             sign = overload[1].strip("_")
             problem = f"`{sign}` cannot take {overload[2]}"
             fix = "compare a value with one of its own type"
+            if "Timestamp" in overload[2] and "string" in overload[2]:
+                fix = 'a moment is `timestamp("2027-04-01T00:00:00+09:00")`; days count with `days_until(…)`'
+            elif "list(" in overload[2]:
+                fix = 'ask what is in a list: `"vip" in lead.tags`'
         elif missing := _UNDECLARED.search(problem):
             fix = _FUNCTIONS.get(missing[1], "") or self.undeclared(missing[1])
         self.add("SCN301", min(at, max(0, len(self.text) - 1)), problem=problem, fix=fix)
@@ -258,8 +273,9 @@ class _Check:
         """Return what to write for a word that is no name: a fact of the lead, or a text in quotes."""
         if word.lower() in (*_TRUTHS, "true", "false"):
             return f"write `{_TRUTHS.get(word.lower(), word.lower())}`"
-        if f"lead.{word}" in self.scope.facts:
-            return f"write `lead.{word}`"
+        fact = f"lead.{word}"
+        if fact in self.scope.facts:
+            return f"write `{fact}`"
         return f'write `"{word}"` if it is a text'
 
     def cut(self) -> bool:

@@ -12,16 +12,21 @@ from leadloop.language.condition_texts import compile_text
 from leadloop.language.diagnostics import Report
 from leadloop.language.nodes import Mapping, Node, Scalar, kind_of
 from leadloop.language.plan import Expression
+from leadloop.language.sources import Place
 from leadloop.language.vocabulary import Facts, Vocabulary
 
 
 @dataclass
 class Reference:
-    """A step id written somewhere, to be checked when all steps are known."""
+    """A step that something looks back to, to be checked when all steps are known."""
 
     node: Scalar
     step_id: str
     must_send: bool = False
+    result: bool = False
+    """`step_id` is the middle of `run.<step>.<result>`, or of another fact of the journey."""
+    origin: str = ""
+    """The step that looks back; empty in the header, which is asked at any time."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,14 @@ class Scope:
     """May the past be asked? `settled`: only what does not turn true by time alone."""
     steps: list[Reference] | None = field(default=None, kw_only=True)
     """Collects the steps that `of` and `since` name; None where there is no journey."""
+
+    def look_back(self, place: Place, name: str) -> None:
+        """Note that a name of a fact stands somewhere: a result of a step is known only behind that step."""
+        root, _, rest = name.partition(".")
+        step = rest.partition(".")[0]
+        # Only the record of a journey has a key.
+        if root == "run" and self.steps is not None and f"run.{step}.key" not in self.facts:
+            self.steps.append(Reference(Scalar(place, name), step, result=True))
 
     def with_facts(self, facts: Facts) -> Scope:
         """Return the scope with more facts."""

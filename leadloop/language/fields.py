@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from typing import TypeVar
+from zoneinfo import ZoneInfo, available_timezones
 
 from leadloop.language import yaml_mistakes
 from leadloop.language.diagnostics import Report
@@ -246,6 +247,20 @@ def address(report: Report, node: Node, what: str) -> str | None:
         report.add("SCN111", node.place, what=what, value=value)
         return None
     return value
+
+
+def time_zone(report: Report, node: Node, what: str) -> str | None:
+    """Return the name of a time zone in the IANA database."""
+    name = text(report, node, what)
+    if name is None:
+        return None
+    try:
+        ZoneInfo(name)
+        return name
+    except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
+        near = Suggestion(name, available_timezones())
+        report.add("SCN201", node.place, kind="time zone", name=name, suggestion=near)
+        return None
 
 
 def mapping(report: Report, node: Node, what: str) -> MapNode | None:

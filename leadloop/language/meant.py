@@ -12,6 +12,7 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 ORDER = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last": -1}
 
 _DAYS_JA = "月火水木金土日"
+_WEEKDAY_JA = re.compile(f"[{_DAYS_JA}](?:曜日?)?")
 _TIME = re.compile(r"(午前|午後)?(\d{1,2})(?::(\d\d)|時(?:(\d{1,2})分|(半))?)? ?(am|pm)?")
 _DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
 _MONTH_DAY = re.compile(r"(?:毎月)?(\d{1,2})日")
@@ -41,7 +42,7 @@ def day_meant(text: str) -> str | None:
 def weekday_meant(text: str) -> str | None:
     """Return `monday` of `mon`, `月曜` or `mondey`; None where no weekday is near."""
     plain = _plain(text)
-    if plain.removesuffix("日").removesuffix("曜") in tuple(_DAYS_JA):
+    if _WEEKDAY_JA.fullmatch(plain):
         return WEEKDAYS[_DAYS_JA.index(plain[0])]
     short = [day for day in WEEKDAYS if len(plain) >= 3 and day.startswith(plain)]
     return short[0] if short else nearest(plain, WEEKDAYS)

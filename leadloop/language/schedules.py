@@ -24,13 +24,12 @@ def parse_schedule(text: str) -> Schedule:
         return Schedule(every="month", at=parse_time(at), weekday=WEEKDAYS.index(day[1]), nth=nth)
     if day == ["last", "day"]:
         return Schedule(every="month", at=parse_time(at), nth=-1)
-    raise ValueError(f"`{text}` is not a recurring time; {_advice(words)}")
-
-
-def _advice(words: list[str]) -> str:
-    at = time_meant(words[-1]) if words else None
-    near = recurring_day_meant(words[:-1] if at else words)
-    return f"did you mean `{near} {at or '09:00'}`?" if near else f"write one of: {EXAMPLES}"
+    time = time_meant(at)
+    near = recurring_day_meant(day if time else words)
+    if near is not None:
+        instead = f"{near} {time or '09:00'}"
+        raise ValueError(f"`{text}` is not a recurring time; did you mean `{instead}`?")
+    raise ValueError(f"`{text}` is not a recurring time; write one of: {EXAMPLES}")
 
 
 def _day_of_month(word: str, text: str, at: str) -> Schedule:

@@ -72,9 +72,10 @@ def _written(amount: str, unit: str, business: bool = False) -> str:
 
 def _example(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text).strip()
-    found = re.fullmatch(r"(\d{1,9})\s*(business )?\s*(\S+)", plain)
-    if found is not None:
-        unit = _SHORT.get(found[3]) or nearest(found[3].lower().removesuffix("s"), UNITS)
+    found = re.fullmatch(r"(\d{1,9})\s*(?:([A-Za-z]+)[ _-]+)?([^\s\d]+)", plain)
+    if found is not None and (found[2] is None or nearest(found[2], ("business",))):
+        name = found[3].removesuffix("後")
+        unit = _SHORT.get(name) or nearest(name.lower().removesuffix("s"), UNITS)
         if unit is not None:
             return _written(found[1], unit, found[2] is not None)
     if re.match(r"\d+[.,]\d", plain):
@@ -124,7 +125,8 @@ def parse_until(text: str) -> UntilText:
     if found is None:
         if words and len(words) <= 2 and (day := weekday_meant(words[0])):
             at = "".join(f" {time_meant(word) or '09:00'}" for word in words[1:])
-            raise ValueError(f"`{text}` names no moment; write `{day}{at}`")
+            instead = f"{day}{at}"
+            raise ValueError(f"`{text}` names no moment; write `{instead}`")
         raise ValueError(
             f"`{text}` names no moment; write `monday 09:00`, `2027-04-01`, or a date of the lead or "
             "the entry event such as `run.entry.revisit_on - 1 day`"
@@ -141,7 +143,7 @@ def _underscored(found: re.Match[str]) -> str:
 
 
 def _per(text: str) -> Span:
-    """Return the span of `7 days`, `day` or `hour`, not zero. Periods that are counted in know no calendar."""
+    """Return the span of `7 days`, `day` or `hour`: a period to count in, which knows no calendar."""
     span = parse_span(f"1 {text}" if text in UNITS else text)
     if span.amount == 0:
         raise ValueError("a length of zero; write at least `1 day`")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from leadloop.language.fields import Fields
 from leadloop.language.sources import Source
@@ -19,31 +21,50 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*(?:/[A-Za-z0-9_][A-Za-z0-9_-]*)*"
 
 @dataclass
 class TemplateStore:
-    """Template files by their path below `templates/`, and the workspace's locale."""
+    """Template files by their path below `templates/`, and the workspace's locale.
+
+    It is not asked before all files are in it.
+    """
 
     locale: str
     files: dict[str, Source] = field(default_factory=dict)
 
     def names(self) -> list[str]:
         """Return the names of templates that exist in the workspace's locale, layouts aside."""
-        ends = [f".{self.locale}{suffix}" for suffix in SUFFIXES]
-        return sorted(
-            {
-                path.removesuffix(end)
-                for path in self.files
-                for end in ends
-                if path.endswith(end) and not path.startswith(LAYOUTS)
-            }
-        )
+        return self._names
 
     def versions(self, name: str) -> dict[str, Source]:
         """Return locale -> file of one template."""
-        found = {}
+        return self._versions.get(name, {})
+
+    def part(self, sent: Iterable[str], named: Iterable[str]) -> TemplateStore:
+        """Return a store of some templates in all languages, and of some files, with all layouts."""
+        wanted = {source.path for name in sent for source in self.versions(name).values()}
+        paths = set(named)
+        files = {
+            path: source
+            for path, source in self.files.items()
+            if path in paths or source.path in wanted or path.startswith(LAYOUTS)
+        }
+        return TemplateStore(self.locale, files)
+
+    @cached_property
+    def _versions(self) -> dict[str, dict[str, Source]]:
+        found: dict[str, dict[str, Source]] = {}
         for path, source in self.files.items():
-            locale = locale_of(path) if path.startswith(f"{name}.") else None
-            if locale is not None and any(path == f"{name}.{locale}{suffix}" for suffix in SUFFIXES):
-                found[locale] = source
+            locale = locale_of(path)
+            for suffix in SUFFIXES if locale is not None else ():
+                if path.endswith(f".{locale}{suffix}") and locale is not None:
+                    found.setdefault(path.removesuffix(f".{locale}{suffix}"), {})[locale] = source
         return found
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return sorted(
+            name
+            for name, locales in self._versions.items()
+            if self.locale in locales and not name.startswith(LAYOUTS)
+        )
 
     def layout(self, name: str, locale: str) -> Source | None:
         """Return the file of a layout in a locale, or the one for all locales."""

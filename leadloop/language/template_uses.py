@@ -56,12 +56,16 @@ def check_template_uses(
     scenarios: list[Compiled],
     streams: dict[str, Stream],
     vocabulary: Vocabulary,
+    complete: bool = True,
 ) -> None:
-    """Check each template as the scenarios use it, and report the lints of all templates."""
+    """Check each template as the scenarios use it, and report the lints of all templates.
+
+    Not `complete`: there are scenarios that were not read.
+    """
     mails = {path: mail for path, source in store.files.items() if (mail := _mail(report, path, source))}
     for one in scenarios:
         scope = template_scope(vocabulary, one.building.scope.facts)
-        for name in sorted(_templates(one, streams)):
+        for name in sorted(templates_of(one, streams)):
             for mail in _versions(store, mails, name):
                 _check_names(report, mail, one.name, scope.names["run"] or frozenset(), scope.deeper)
     _lint_shown(report, store, mails, scenarios, streams, vocabulary)
@@ -71,7 +75,7 @@ def check_template_uses(
             for name, line in empty_fields(text, suspects):
                 place = mail.place(first_line + line - 1, name)
                 _lint(report, mail, "SCN511", place, name=name)
-    if not any(one.severity == "error" for one in report.diagnostics):
+    if complete and not any(one.severity == "error" for one in report.diagnostics):
         _report_unused(report, mails.values())
 
 
@@ -103,7 +107,8 @@ def _mail(report: Report, path: str, source: Source) -> _Mail | None:
     return mail
 
 
-def _templates(one: Compiled, streams: dict[str, Stream]) -> set[str]:
+def templates_of(one: Compiled, streams: dict[str, Stream]) -> set[str]:
+    """Return the templates that a scenario sends, by itself or from a stream."""
     names = set()
     for use in one.building.mails:
         if use.template is not None:
@@ -114,8 +119,8 @@ def _templates(one: Compiled, streams: dict[str, Stream]) -> set[str]:
 
 
 def _versions(store: TemplateStore, mails: dict[str, _Mail], name: str) -> list[_Mail]:
-    by_source = {id(mail.source): mail for mail in mails.values()}
-    return [by_source[id(one)] for one in store.versions(name).values() if id(one) in by_source]
+    paths = [one.path.removeprefix("templates/") for one in store.versions(name).values()]
+    return [mails[path] for path in paths if path in mails]
 
 
 def _check_names(

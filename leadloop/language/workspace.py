@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TypeVar
-from zoneinfo import ZoneInfo, available_timezones
 
 from leadloop.language import builtins
 from leadloop.language.calendars import read_calendar, read_limits
@@ -26,6 +25,7 @@ from leadloop.language.fields import (
     mapping,
     named,
     text,
+    time_zone,
 )
 from leadloop.language.matchers import RESERVED_PROPERTIES
 from leadloop.language.nodes import Mapping, Node, Scalar, Sequence
@@ -41,7 +41,6 @@ from leadloop.language.plan import (
     Workspace,
 )
 from leadloop.language.records import read_record, report_reserved_records
-from leadloop.language.suggest import Suggestion
 
 T = TypeVar("T")
 
@@ -91,24 +90,8 @@ def read_workspace(report: Report, root: Node) -> Workspace:
 
 
 def _timezone(fields: Fields) -> str:
-    name = fields.text("timezone", "timezone: Asia/Tokyo")
-    if name is None:
-        return "UTC"
-    try:
-        ZoneInfo(name)
-        return name
-    except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
-        pass
-    node = fields.node.get("timezone")
-    if node is not None:
-        fields.report.add(
-            "SCN201",
-            node.place,
-            kind="time zone",
-            name=name,
-            suggestion=Suggestion(name, available_timezones()),
-        )
-    return "UTC"
+    node = fields.take("timezone", "timezone: Asia/Tokyo")
+    return (None if node is None else time_zone(fields.report, node, "`timezone`")) or "UTC"
 
 
 def _locale(fields: Fields) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from leadloop.leads.addresses import company_domain
 from leadloop.leads.names import company_key
-from leadloop.storage.tables import Company, Lead
+from leadloop.storage.tables import Company, Lead, LeadScore
 
 
 def attach_company(session: Session, lead: Lead, now: datetime) -> bool:
@@ -31,6 +31,18 @@ def attach_company(session: Session, lead: Lead, now: datetime) -> bool:
         company.domain = domain
     lead.company_id = company.id
     return True
+
+
+def foremost(session: Session, company_id: str) -> str | None:
+    """Return the person of a company with the highest score, over all models as last read; ties by id."""
+    points = func.coalesce(func.sum(LeadScore.points), 0)
+    return session.exec(
+        select(Lead.id)
+        .join(LeadScore, col(LeadScore.lead_id) == col(Lead.id), isouter=True)
+        .where(Lead.company_id == company_id, col(Lead.merged_into).is_(None), col(Lead.erased_at).is_(None))
+        .group_by(col(Lead.id))
+        .order_by(points.desc(), col(Lead.id))
+    ).first()
 
 
 def _find(session: Session, key: str, domain: str | None) -> Company | None:

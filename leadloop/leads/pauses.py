@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from sqlmodel import Session, col, select
@@ -44,16 +44,25 @@ def suppress_topics(
     session.flush()
 
 
+def open_suppressions(session: Session, lead: Lead) -> list[TopicSuppression]:
+    """Return the pauses of topics that nothing has lifted."""
+    open_ones = select(TopicSuppression).where(
+        TopicSuppression.lead_id == lead.id, col(TopicSuppression.lifted_at).is_(None)
+    )
+    return list(session.exec(open_ones).all())
+
+
 def lift_suppressions(
-    session: Session, lead: Lead, event: Event, facts: Callable[[], Facts], now: datetime
+    rows: Iterable[TopicSuppression],
+    session: Session,
+    event: Event,
+    facts: Callable[[], Facts],
+    now: datetime,
 ) -> None:
     """End the pauses of topics that this event lifts. `facts` are the lead's, read where one asks."""
-    rows = session.exec(
-        select(TopicSuppression).where(
-            TopicSuppression.lead_id == lead.id, col(TopicSuppression.lifted_at).is_(None)
-        )
-    ).all()
     for row in rows:
+        if row.lifted_at is not None:
+            continue
         matches = [EventMatch.model_validate(one) for one in row.lift_on]
         if any(one.event == event.type and event_matches(one, event, facts()) for one in matches):
             row.lifted_at = now

@@ -11,10 +11,11 @@ from datetime import datetime
 from typing import Literal
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from leadloop.inbox.ingest import EVENTS, OWN
 from leadloop.inbox.records_of import RECORD_CHANGED
+from leadloop.leads.companies import foremost
 from leadloop.leads.names import company_key
 from leadloop.leads.record_checks import (
     CheckedRecord,
@@ -33,8 +34,6 @@ from leadloop.storage.tables import (
     Enrolment,
     EnrolmentStatus,
     Event,
-    Lead,
-    LeadScore,
     Record,
 )
 
@@ -160,19 +159,8 @@ def _concerned(session: Session, env: Environment, record: Record) -> set[str]:
     ).all()
     told |= {lead_id for lead_id, digest in rows if env.publications.plan(digest, session).per == record.kind}
     if record.company_id and record.lead_id is None:
-        told |= {lead_id for lead_id in (_foremost(session, record.company_id),) if lead_id}
+        told |= {lead_id for lead_id in (foremost(session, record.company_id),) if lead_id}
     return told
-
-
-def _foremost(session: Session, company_id: str) -> str | None:
-    """Return the person of a company with the highest sum of scores, as last read."""
-    return session.exec(
-        select(Lead.id)
-        .join(LeadScore, col(LeadScore.lead_id) == col(Lead.id), isouter=True)
-        .where(Lead.company_id == company_id, col(Lead.merged_into).is_(None), col(Lead.erased_at).is_(None))
-        .group_by(col(Lead.id))
-        .order_by(func.coalesce(func.sum(LeadScore.points), 0).desc(), col(Lead.id))
-    ).first()
 
 
 def _tell(session: Session, record: Record, lead_id: str, name: str, now: datetime) -> None:

@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 from leadloop.language.plan import Workspace
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import (
+    Call,
     Enrolment,
     EnrolmentStatus,
     Event,
@@ -24,7 +25,9 @@ from leadloop.storage.tables import (
     Task,
     Turn,
 )
+from leadloop.web.story_text import say
 from leadloop.web.story_words import describe_event, describe_trace, describe_unsent
+from leadloop.web.text import Language, translate
 
 _OF_THE_ROWS = frozenset({"email_sent", "handed_off"})
 """Events whose rows (message, offer) tell more."""
@@ -51,8 +54,8 @@ class _Keyed:
     """An id: UUIDv7s of rows made at one scenario instant are in the order of their making."""
 
 
-def story(session: Session, env: Environment, lead_id: str) -> list[StoryLine]:
-    """Return a lead's story, oldest first. Empty for an unknown lead."""
+def story(session: Session, env: Environment, lead_id: str, language: Language = "en") -> list[StoryLine]:
+    """Return a lead's story in a language, oldest first. Empty for an unknown lead."""
     workspace = env.publications.current(session).publication.workspace
     events = session.exec(
         select(Event)
@@ -65,12 +68,13 @@ def story(session: Session, env: Environment, lead_id: str) -> list[StoryLine]:
         select(ScoreEntry).where(ScoreEntry.lead_id == lead_id).order_by(col(ScoreEntry.id))
     ).all()
     keyed = [
-        *_event_lines(events, messages, entries, workspace),
-        *_score_lines(entries, {one.id for one in events}),
-        *_mail_lines(messages),
-        *_journey_lines(journeys, events, env, session),
-        *_turn_lines(session, journeys, ZoneInfo(workspace.timezone)),
-        *_sales_lines(session, lead_id, journeys),
+        *_event_lines(events, messages, entries, workspace, language),
+        *_score_lines(entries, {one.id for one in events}, language),
+        *_mail_lines(messages, language),
+        *_journey_lines(journeys, events, env, session, language),
+        *_turn_lines(session, journeys, ZoneInfo(workspace.timezone), language),
+        *_sales_lines(session, lead_id, journeys, language),
+        *_call_lines(session, lead_id, language),
     ]
     keyed.sort(key=lambda one: (one.line.at, one.key))
     return [one.line for one in keyed]
@@ -81,6 +85,7 @@ def _event_lines(
     messages: Sequence[Message],
     entries: Sequence[ScoreEntry],
     workspace: Workspace,
+    language: Language,
 ) -> Iterable[_Keyed]:
     by_event: dict[str, list[ScoreEntry]] = defaultdict(list)
     for entry in entries:
@@ -100,7 +105,7 @@ def _event_lines(
         line = StoryLine(
             at=event.occurred_at,
             kind="sales" if event.source == "sales" else "event",
-            text=describe_event(event, message, workspace),
+            text=describe_event(event, message, workspace, language),
             points=sum(one.points for one in scored) if scored else None,
             scenario=message.scenario if message else None,
             detail=", ".join(detail),
@@ -108,47 +113,61 @@ def _event_lines(
         yield _Keyed(line, event.id)
 
 
-def _score_lines(entries: Sequence[ScoreEntry], event_ids: set[str]) -> Iterable[_Keyed]:
+def _score_lines(entries: Sequence[ScoreEntry], event_ids: set[str], language: Language) -> Iterable[_Keyed]:
     """Points that no listed event brought: attributes, score steps, resets."""
     for entry in entries:
         if entry.event_id in event_ids:
             continue
-        text = f"{entry.model} score set back" if entry.rule_id == "reset" else f"{entry.model} score"
+        words = "{model} score set back" if entry.rule_id == "reset" else "{model} score"
+        text = say(language, words, model=entry.model)
         line = StoryLine(entry.at, "score", text, entry.points, detail=entry.reason or f"by {entry.rule_id}")
         yield _Keyed(line, entry.id)
 
 
-def _mail_lines(messages: Sequence[Message]) -> Iterable[_Keyed]:
+def _mail_lines(messages: Sequence[Message], language: Language) -> Iterable[_Keyed]:
     for message in messages:
-        what = f"“{message.subject}”" if message.subject else message.template.removeprefix("notice:")
-        text = f"mail {what}" if message.kind == "mail" else f"notice to {message.to_address}: {what}"
+        what = message.template.removeprefix("notice:")
+        if message.subject:
+            what = say(language, "“{subject}”", subject=message.subject)
+        if message.kind == "mail":
+            text = say(language, "mail {what}", what=what)
+        else:
+            text = say(language, "notice to {to}: {what}", to=message.to_address, what=what)
         detail = f"template {message.template}, step {message.step_id}"
         at = message.sent_at or message.claimed_at or message.created_at
         sent = message.status == MessageStatus.SENT
-        text += " sent" if sent else f" {describe_unsent(message)}"
+        text = (
+            say(language, "{what} sent", what=text)
+            if sent
+            else f"{text} {describe_unsent(message, language)}"
+        )
         link = f"/mailbox/of/{message.id}" if sent else None
         yield _Keyed(StoryLine(at, "mail", text, None, message.scenario, detail, link), message.id)
 
 
 def _journey_lines(
-    journeys: Sequence[Enrolment], events: Sequence[Event], env: Environment, session: Session
+    journeys: Sequence[Enrolment],
+    events: Sequence[Event],
+    env: Environment,
+    session: Session,
+    language: Language,
 ) -> Iterable[_Keyed]:
     titles = {name: plan.title for name, plan in env.publications.current(session).publication.plans.items()}
     for journey in journeys:
         title = titles.get(journey.scenario) or journey.scenario
         name = journey.scenario
-        entered = StoryLine(journey.entered_at, "journey", f"entered “{title}”", None, name)
+        entered = StoryLine(
+            journey.entered_at, "journey", say(language, "entered “{title}”", title=title), None, name
+        )
         yield _Keyed(entered, journey.id)
         if journey.status == EnrolmentStatus.ENDED and journey.ended_at is not None:
             detail = journey.end_reason or ""
-            left = StoryLine(
-                journey.ended_at, "journey", f"left “{title}”: {journey.outcome}", None, name, detail
-            )
+            text = say(language, "left “{title}”: {outcome}", title=title, outcome=journey.outcome)
+            left = StoryLine(journey.ended_at, "journey", text, None, name, detail)
             yield _Keyed(left, _key_of_end(events, journey))
         elif journey.status == EnrolmentStatus.HELD:
-            held = StoryLine(
-                journey.moved_at, "journey", f"“{title}” is held", None, name, journey.held_reason or ""
-            )
+            text = say(language, "“{title}” is held", title=title)
+            held = StoryLine(journey.moved_at, "journey", text, None, name, journey.held_reason or "")
             yield _Keyed(held, journey.id + "~")
 
 
@@ -160,7 +179,9 @@ def _key_of_end(events: Sequence[Event], journey: Enrolment) -> str:
     return max(journey.id, min(causes)) + "~" if causes else journey.id + "~"
 
 
-def _turn_lines(session: Session, journeys: Sequence[Enrolment], zone: ZoneInfo) -> Iterable[_Keyed]:
+def _turn_lines(
+    session: Session, journeys: Sequence[Enrolment], zone: ZoneInfo, language: Language
+) -> Iterable[_Keyed]:
     scenarios = {one.id: one.scenario for one in journeys}
     turns = session.exec(
         select(Turn)
@@ -169,7 +190,7 @@ def _turn_lines(session: Session, journeys: Sequence[Enrolment], zone: ZoneInfo)
     ).all()
     for turn in turns:
         for number, trace in enumerate(turn.trace):
-            text = describe_trace(trace, zone)
+            text = describe_trace(trace, zone, language)
             if text is None:
                 continue
             line = StoryLine(
@@ -178,23 +199,36 @@ def _turn_lines(session: Session, journeys: Sequence[Enrolment], zone: ZoneInfo)
             yield _Keyed(line, f"~{turn.enrolment_id}:{turn.turn_no:06d}:{number:04d}")
 
 
-def _sales_lines(session: Session, lead_id: str, journeys: Sequence[Enrolment]) -> Iterable[_Keyed]:
+def _sales_lines(
+    session: Session, lead_id: str, journeys: Sequence[Enrolment], language: Language
+) -> Iterable[_Keyed]:
     scenarios = {one.id: one.scenario for one in journeys}
     for offer in session.exec(select(Offer).where(Offer.lead_id == lead_id)).all():
         scenario, link = scenarios.get(offer.enrolment_id), f"/sales/offers/{offer.id}"
         why = ", ".join(f"{one['model']} {one['points']:+d} {one['rule']}" for one in offer.reasons)
-        text = f"offered to {offer.assignee} ({offer.queue})"
+        words = "offered to {assignee} ({queue})"
+        if offer.what == "company":
+            words = "company offered to {assignee} ({queue})"
+        text = say(language, words, assignee=offer.assignee, queue=offer.queue)
         yield _Keyed(StoryLine(offer.offered_at, "sales", text, None, scenario, why, link), offer.id)
         if offer.escalated_at is not None:
-            line = StoryLine(
-                offer.escalated_at, "sales", "nobody accepted in time: escalated", None, scenario, "", link
-            )
+            text = say(language, "nobody accepted in time: escalated")
+            line = StoryLine(offer.escalated_at, "sales", text, None, scenario, "", link)
             yield _Keyed(line, offer.id + "~1")
         if offer.status in ("expired", "withdrawn") and offer.ended_at is not None:
-            text = f"offer {offer.status.value}"
+            text = say(language, "offer {status}", status=translate(language, offer.status.value))
             line = StoryLine(offer.ended_at, "sales", text, None, scenario, offer.end_reason or "", link)
             yield _Keyed(line, offer.id + "~2")
     for task in session.exec(select(Task).where(Task.lead_id == lead_id)).all():
-        text = f"task for {task.assignee}: {task.title or task.type}"
+        title = task.title or task.type
+        text = say(language, "task for {assignee}: {title}", assignee=task.assignee, title=title)
         scenario, link = scenarios.get(task.enrolment_id), f"/sales/tasks/{task.id}"
         yield _Keyed(StoryLine(task.created_at, "sales", text, None, scenario, "", link), task.id)
+
+
+def _call_lines(session: Session, lead_id: str, language: Language) -> Iterable[_Keyed]:
+    """Calls that went nowhere: of the others the turns tell."""
+    for call in session.exec(select(Call).where(Call.lead_id == lead_id, col(Call.sink))).all():
+        text = say(language, "call to {to} noted here only", to=call.to)
+        at = call.done_at or call.created_at
+        yield _Keyed(StoryLine(at, "turn", text, None, call.scenario, f"step {call.step_id}"), call.id)

@@ -230,9 +230,9 @@ def test_publish_wants_the_schema(published: Environment, tmp_path: Path) -> Non
 
 
 def test_db_check_says_what_is_needed(upgraded: Path, tmp_path: Path) -> None:
-    assert run("db", "check") == "the schema is 0001\n"
-    assert document("db", "check") == {"ok": True, "found": "0001", "needed": "0001"}
-    assert run("db", "upgrade", "--dry-run") == "the schema is 0001 already\n"
+    assert run("db", "check") == "the schema is 0002\n"
+    assert document("db", "check") == {"ok": True, "found": "0002", "needed": "0002"}
+    assert run("db", "upgrade", "--dry-run") == "the schema is 0002 already\n"
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "leadloop.db").touch()
     result = runner.invoke(app, ["db", "check", "--state", str(tmp_path / "empty")])

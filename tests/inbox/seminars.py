@@ -67,12 +67,14 @@ def plan(*steps: Any, scenario: str = "seminar", entry: Any = None, **values: An
     return p.Plan(**(fields | values))
 
 
-def environment(tmp_path: Path, clock: ManualClock, *plans: p.Plan, **parts: Any) -> Environment:
+def environment(
+    tmp_path: Path, clock: ManualClock, *plans: p.Plan, url: str | None = None, **parts: Any
+) -> Environment:
     """Return an environment whose only scenarios are these."""
     tmp_path.mkdir(exist_ok=True)
     workspace = make_workspace(records=RECORDS, events=EVENTS | RECORD_EVENTS)
     values: dict[str, Any] = {"workspace": workspace, "plans": {one.scenario: one for one in plans}}
-    return make_environment(tmp_path, make_publication(**(values | parts)), clock)
+    return make_environment(tmp_path, make_publication(**(values | parts)), clock, url)
 
 
 def put_seminar(

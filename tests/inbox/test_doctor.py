@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -24,6 +25,7 @@ from leadloop.storage.tables import (
     Call,
     CallStatus,
     Consent,
+    Due,
     Enrolment,
     Event,
     Lead,
@@ -32,6 +34,8 @@ from leadloop.storage.tables import (
     MessageStatus,
     Offer,
     ScoreEntry,
+    Setting,
+    TopicSuppression,
     Turn,
     Wake,
 )
@@ -139,6 +143,9 @@ def test_healthy_story_has_no_problem_though_every_check_saw_rows(story: Environ
     with story.database.write() as session:
         suppress(session, story, "nobody@kaisha.example", "hard_bounce", NOW)
         session.add(_call(waiting(session), CallStatus.DONE))
+        session.add(_due(waiting(session).lead_id, story.clock.now() + timedelta(days=1)))
+        session.add(_pause(waiting(session).lead_id, story.clock.now()))
+        session.add(_backfill("", finished=True))
     _submit_without_delivery(story)
     found = examine(story, tmp_path / "mailbox")
     assert found.problems == []
@@ -159,6 +166,104 @@ def test_call_that_nobody_makes_is_found(story: Environment) -> None:
         story, "calls_settled", lambda session: session.add(_call(waiting(session), CallStatus.CALLING))
     )
     assert "does not make it" in problem
+
+
+def _due(lead_id: str, at: datetime, kind: str = "waiting") -> Due:
+    return Due(key="waiting:x", lead_id=lead_id, kind=kind, due_at=at, detail={"scenario": "dormant"})
+
+
+def _pause(lead_id: str, at: datetime, topic: str = "nurture", **values: Any) -> TopicSuppression:
+    return TopicSuppression(
+        suppression_key="k", lead_id=lead_id, topic=topic, reason="sunset", at=at, **values
+    )
+
+
+def _backfill(cursor: str, **values: object) -> Setting:
+    """Notes of a publication that went live when the story ended."""
+    since = datetime(2027, 1, 25, 3, tzinfo=UTC).isoformat()
+    notes = {"publication": "p", "base": None, "round_id": "r", "since": since, "cursor": cursor}
+    return Setting(key="backfill", value=notes | values)
+
+
+def test_call_that_is_tried_for_days_is_found(story: Environment, clock: ManualClock) -> None:
+    with story.database.write() as session:
+        journey, call = waiting(session), _call(waiting(session), CallStatus.CALLING)
+        call.created_at = clock.now()
+        session.add(call)
+        session.flush()
+        journey.next = {"kind": "call", "call_id": call.id}
+        session.get_one(Turn, (journey.id, journey.turn_no)).next = journey.next
+    assert examine(story).problems == []
+    clock.advance(days=2, minutes=1)
+    (problem,) = problems(examine(story), "calls_settled")
+    assert "though its day is over" in problem
+
+
+def test_waiting_entry_whose_time_went_by_is_found(story: Environment, clock: ManualClock) -> None:
+    with story.database.write() as session:
+        session.add(_due(waiting(session).lead_id, clock.now()))
+    assert examine(story).problems == []
+    clock.advance(hours=1, minutes=1)
+    (problem,) = problems(examine(story), "due_carried_out")
+    assert "waiting entry of dormant was due" in problem
+
+
+def test_backfill_that_stands_still_is_found(story: Environment, clock: ManualClock) -> None:
+    with story.database.write() as session:
+        session.add(_backfill(""))
+    assert examine(story).problems == []
+    clock.advance(hours=4)
+    (problem,) = problems(examine(story), "backfill_goes_on")
+    assert "leads are not looked at" in problem
+
+
+def test_clock_that_stands_still_without_sales_is_found(story: Environment) -> None:
+    def damage(session: Session) -> None:
+        waiting(session).locked_at = NOW
+
+    assert "its clock stands still" in broken(story, "clocks_run", damage)
+
+
+def test_clock_that_stands_still_while_sales_works_is_fine(story: Environment) -> None:
+    with story.database.write() as session:
+        journey = waiting(session)
+        journey.locked_at = NOW
+        session.get_one(Lead, journey.lead_id).in_sales = True
+    assert examine(story).problems == []
+
+
+def test_mail_of_a_topic_that_we_stopped_is_found(story: Environment) -> None:
+    mail = next(one for one in mails(story) if one.topic == "nurture")
+    assert mail.claimed_at is not None
+    after = story.clock.now()
+    with story.database.write() as session:
+        session.add(_pause(mail.lead_id, after))
+        session.add(_pause(mail.lead_id, mail.claimed_at - timedelta(days=1), topic="other"))
+    assert examine(story).problems == []
+    with story.database.write() as session:
+        session.exec(delete(TopicSuppression))
+        session.add(_pause(mail.lead_id, mail.claimed_at - timedelta(minutes=1)))
+    assert any(mail.id in problem for problem in problems(examine(story), "pauses_hold"))
+
+
+def test_pause_that_nothing_lifted_is_found(story: Environment) -> None:
+    def damage(session: Session) -> None:
+        now = story.clock.now()
+        session.add(_pause(waiting(session).lead_id, now, lifted_at=now, lifted_by="gone"))
+
+    assert "lifted without its event" in broken(story, "pauses_hold", damage)
+
+
+def test_second_open_journey_of_a_company_is_found(story: Environment) -> None:
+    def damage(session: Session) -> None:
+        session.exec(text("DROP INDEX uq_enrolment_open"))  # type: ignore[call-overload]
+        journey = waiting(session)
+        journey.subject_key = "company:c1"
+        other = next(lead for lead in session.exec(select(Lead)).all() if lead.id != journey.lead_id)
+        values = journey.model_dump(exclude={"id", "cause_event_id", "turn_no", "next", "lead_id"})
+        session.add(Enrolment(**values, id=new_id(), lead_id=other.id))
+
+    assert "company:c1: 2 open journeys in whitepaper-nurture" in broken(story, "one_open_journey", damage)
 
 
 def test_problems_name_no_personal_data(story: Environment) -> None:

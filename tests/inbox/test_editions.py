@@ -13,7 +13,16 @@ from leadloop.language import plan as p
 from leadloop.sales import commands
 from leadloop.storage.environment import Environment
 from leadloop.storage.publications import publish
-from leadloop.storage.tables import EnrolmentStatus, MessageStatus, Setting, Task, TaskStatus, Turn
+from leadloop.storage.tables import (
+    Enrolment,
+    EnrolmentStatus,
+    Lead,
+    MessageStatus,
+    Setting,
+    Task,
+    TaskStatus,
+    Turn,
+)
 from tests.factories import NOW, make_publication
 from tests.inbox.driver import mails, report, settle
 from tests.inbox.played import END, enter, environment, plan_of, rest, row_of
@@ -273,3 +282,97 @@ def test_same_version_again_concerns_nobody(tmp_path: Path) -> None:
     edit(env, changed, "move")
     tell(env)
     assert edit(env, changed, "move") == {}
+
+
+def test_newer_version_that_lets_people_stay_ends_the_wish_of_the_older_one(tmp_path: Path) -> None:
+    """Otherwise the older wish would put people of the newest version back on the older one."""
+    env, first_id = in_flight(tmp_path, rest(days=10))
+    before = row_of(env, first_id).plan_digest
+    edit(env, plan_of(rest(days=20)), "move")
+    env.clock.advance(seconds=5)  # type: ignore[attr-defined]
+    edit(env, plan_of(rest(days=30)), "stay")
+    assert notes(env) == []
+    newest_id = enter(env).id
+    assert tell(env) == 0
+    assert row_of(env, first_id).plan_digest == before
+    assert row_of(env, newest_id).plan_digest == digest_of(env)
+
+
+def test_exit_reaches_people_who_were_told_to_finish_their_step(tmp_path: Path) -> None:
+    env, journey_id = in_flight(tmp_path, rest(days=10))
+    edit(env, plan_of(rest(days=20)), "finish")
+    assert tell(env) == 1
+    assert row_of(env, journey_id).move_to == "finish"
+    env.clock.advance(seconds=5)  # type: ignore[attr-defined]
+    edit(env, plan_of(rest(days=30)), "exit")
+    assert tell(env) == 1
+    assert row_of(env, journey_id).outcome == "edited"
+    assert notes(env) == []
+
+
+def test_time_that_a_wait_stood_still_is_not_added_to_another_wait(tmp_path: Path) -> None:
+    """The new version's wait is over on arrival; the next one begins in this very turn."""
+    env, journey_id = in_flight(tmp_path, rest(days=10))
+    with env.database.write() as session:
+        journey = session.get_one(Enrolment, journey_id)
+        lead = session.get_one(Lead, journey.lead_id)
+        journey.clock_shift_seconds = 2 * 86400
+        lead.fields = {"purchase_timing": "2026-11-01"}
+    dated = p.WaitStep(
+        id="rest", wait=p.WaitSpec(until=p.Until(fact="lead.purchase_timing")), next=p.Target(step="then")
+    )
+    edit(env, plan_of(dated, rest("then", days=5)))
+    tell(env)
+    journey = row_of(env, journey_id)
+    assert (journey.state["step"], journey.clock_shift_seconds) == ("then", 0)
+    assert journey.due_at == NOW + timedelta(days=5)
+
+
+def test_time_that_a_wait_stood_still_stays_with_it(tmp_path: Path) -> None:
+    env, journey_id = in_flight(tmp_path, rest(days=10))
+    with env.database.write() as session:
+        session.get_one(Enrolment, journey_id).clock_shift_seconds = 2 * 86400
+    edit(env, plan_of(rest(days=20)))
+    tell(env)
+    assert row_of(env, journey_id).due_at == NOW + timedelta(days=22)
+
+
+def test_journey_whose_step_is_gone_is_told_once_by_each_version(tmp_path: Path) -> None:
+    """The loop that tells journeys must come to rest, and the next version must reach it."""
+    env, journey_id = in_flight(tmp_path, rest("old", days=10))
+    for number in (1, 2):
+        env.clock.advance(minutes=1)  # type: ignore[attr-defined]
+        edit(env, plan_of(rest("new", days=20 + number)))
+        assert tell(env) == 1
+        assert tell(env) == 0
+        assert notes(env) == []
+        journey = row_of(env, journey_id)
+        assert (journey.status, journey.turn_no) == (EnrolmentStatus.HELD, 1 + number)
+    env.clock.advance(minutes=1)  # type: ignore[attr-defined]
+    edit(env, plan_of(rest("new", days=30)), "move", old="new")
+    assert tell(env) == 1
+    journey = row_of(env, journey_id)
+    assert (journey.status, journey.state["step"]) == (EnrolmentStatus.RUNNING, "new")
+
+
+def test_name_that_another_step_takes_over_gives_it_tasks_of_its_own(tmp_path: Path) -> None:
+    """A renamed step keeps its old key for the visit it is in, not for the next ones."""
+
+    def call(step: str, then: str) -> p.TaskStep:
+        return p.TaskStep(
+            id=step, type="call", to="inside-sales", due=p.Span(amount=1, unit="days"),
+            outcomes=("connected",), on={"connected": p.Target(step=then)},
+        )  # fmt: skip
+
+    env, _ = in_flight(tmp_path, call("a", "a"))
+    edit(env, plan_of(call("b", "a"), call("a", "b")), a="b")
+    tell(env)
+    for _ in range(3):
+        with env.database.read() as session:
+            (row,) = session.exec(select(Task).where(Task.status == TaskStatus.OPEN)).all()
+        commands.finish_task(env, row.id, "connected")
+        settle(env)
+    with env.database.read() as session:
+        tasks = session.exec(select(Task).order_by(col(Task.id))).all()
+    assert [one.step_id for one in tasks] == ["a", "a", "b", "a"]
+    assert [one.status for one in tasks] == [TaskStatus.DONE] * 3 + [TaskStatus.OPEN]

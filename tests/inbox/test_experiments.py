@@ -16,8 +16,9 @@ from leadloop.language import plan as p
 from leadloop.storage.columns import new_id
 from leadloop.storage.database import lock_lead
 from leadloop.storage.environment import Environment
+from leadloop.storage.publications import publish
 from leadloop.storage.tables import Enrolment, Event, ExperimentDraw, ExperimentWinner, Message
-from tests.factories import NOW, make_lead, make_message
+from tests.factories import NOW, make_lead, make_message, make_publication
 from tests.inbox.driver import journeys, settle
 from tests.inbox.played import enter, environment, plan_of, rest, row_of
 
@@ -225,3 +226,27 @@ def test_who_rests_takes_the_winner_of_the_others(tmp_path: Path) -> None:
         drawn = session.exec(select(ExperimentDraw.variant)).all()
         assert session.exec(select(Message)).all() == []
     assert sorted(drawn) == sorted(seen.values())
+
+
+def test_winner_counts_for_those_who_moved_to_another_version_while_they_rested(tmp_path: Path) -> None:
+    """They were drawn in the round of the old version, and are compared with nobody else."""
+    everybody_rests = experiment(variants=tuple(
+        p.Variant(name=name, share=0, go=p.Target(exit=name)) for name in ("a", "b")
+    ))  # fmt: skip
+    env = environment(tmp_path, plan_of(everybody_rests))
+    journey = enter(env)
+    settle(env)
+    draw(env, journey, "a", 50, 5)
+    draw(env, journey, "b", 50, 25)
+    new = plan_of(everybody_rests, title="新しい版", on_edit=p.OnEdit(default="move"))
+    with env.database.write() as session:
+        publish(
+            session, make_publication(plans={"play": new}), "tests", env.clock.now() + timedelta(seconds=1)
+        )
+        session.get_one(Enrolment, journey.id).move_to = env.publications.current(session).parts["plan:play"]
+    settle(env)
+    moved = row_of(env, journey.id)
+    assert moved.plan_digest != journey.plan_digest
+    env.clock.advance(hours=4)  # type: ignore[attr-defined]
+    settle(env)
+    assert row_of(env, journey.id).outcome == "b"

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from leadloop.inbox.applier import apply_once
 from leadloop.inbox.apply import Application
 from leadloop.inbox.doctor import examine
 from leadloop.language import plan as p
 from leadloop.sales import commands
 from leadloop.storage.database import lock_lead
 from leadloop.storage.environment import Environment
-from leadloop.storage.tables import EnrolmentStatus, Offer
+from leadloop.storage.tables import EnrolmentStatus, Offer, Wake
 from tests.factories import NOW
 from tests.inbox.driver import journeys, report, settle, turn
 from tests.inbox.played import END, enter, environment, plan_of, rest, row_of
@@ -142,3 +143,39 @@ def test_won_deal_starts_the_clock_again(tmp_path: Path) -> None:
     settle(env)
     journey = row_of(env, journey_id)
     assert (journey.locked_at, journey.due_at) == (None, NOW + timedelta(days=17))
+
+
+def test_offer_that_is_taken_back_with_its_journey_starts_the_clock_again(tmp_path: Path) -> None:
+    """A refusal ends the journey that handed over; nothing else would ever tell the other one."""
+    env, journey_id = world(tmp_path, plan_of(rest(days=10), pause_clock="freeze", topic="service"))
+    lead_id = row_of(env, journey_id).lead_id
+    hand_over(env, lead_id)
+    advance(env, days=3)
+    assert row_of(env, journey_id).locked_at == NOW
+    report(env, "unsubscribed", lead_id=lead_id, properties={"topic": "nurture"}, source="tracking")
+    settle(env)
+    (sales,) = journeys(env, "sales")
+    assert (sales.status, sales.outcome) == (EnrolmentStatus.ENDED, "unsubscribed")
+    journey = row_of(env, journey_id)
+    assert (journey.locked_at, journey.due_at) == (None, NOW + timedelta(days=13))
+    with env.database.read() as session:
+        assert session.get(Wake, journey_id) is not None
+
+
+def test_wait_that_is_over_does_not_stand_still(tmp_path: Path) -> None:
+    """That no worker has taken its turn yet must not decide."""
+    env, journey_id = world(tmp_path, plan_of(rest(days=10), pause_clock="freeze"))
+    env.clock.advance(days=10)  # type: ignore[attr-defined]
+    report(
+        env,
+        "page_viewed",
+        lead_id=row_of(env, journey_id).lead_id,
+        properties={"path": "/"},
+        source="tracking",
+    )
+    apply_once(env)
+    (sales,) = journeys(env, "sales")
+    turn(env, sales.id, 1)
+    assert row_of(env, journey_id).locked_at is None
+    settle(env)
+    assert row_of(env, journey_id).outcome == p.COMPLETED

@@ -297,3 +297,29 @@ def test_why_says_that_the_date_changed(tmp_path: Path, clock: ManualClock) -> N
     lines = "\n".join(lines_of(found))
     assert "because the date it waits for changed" in lines
     assert "another run.seminar.starts_at" in lines
+
+
+def test_condition_that_turns_true_while_a_moved_date_waits_for_its_turn_counts(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    """The date's arm is satisfied first, so the others are not looked at until the turn is taken."""
+    confirmed = p.Expression(
+        source="lead.budget_confirmed == true", variables={"lead.budget_confirmed": "bool"}
+    )
+    wait = p.AwaitStep(
+        id="eve",
+        branches=(p.Branch(match=p.WhenMatch(when=confirmed), go=p.Target(exit="confirmed")),),
+        timeout=TIMING.model_copy(update={"if_past": None}),
+        on_timeout=p.Target(exit="late"),
+    )
+    env = environment(tmp_path, clock, plan(wait))
+    put_seminar(env)
+    journey = register(env)
+    for name, value in (("purchase_timing", "2026-12-01"), ("budget_confirmed", True)):
+        with env.database.write() as session:
+            application = Application(session, env, lock_lead(session, journey.lead_id), env.clock.now())
+            application.lead.fields = {**application.lead.fields, name: value}
+            application.changed()
+            application.settle()
+    settle(env)
+    assert row(env, journey).outcome == "confirmed"

@@ -237,6 +237,30 @@ def test_resolve_wait_is_unknown_without_a_date(value: object) -> None:
     assert resolve_wait(spec, start=START, zone=TOKYO, calendar=OFFICE, fact=lambda _: value) is None
 
 
+def test_business_day_with_a_time_that_is_over_goes_on_to_a_business_day() -> None:
+    friday = local("2026-11-27 12:00", TOKYO)
+    resolved = resolve_wait(
+        WaitSpec(span=span("0 business_days"), at="09:00"),
+        start=friday, zone=TOKYO, calendar=OFFICE, fact=lambda _: None,
+    )  # fmt: skip
+    assert resolved is not None
+    assert resolved.at.astimezone(TOKYO) == local("2026-11-30 09:00", TOKYO)
+
+
+@pytest.mark.parametrize(
+    ("value", "offset"),
+    [
+        ("0001-01-01", None),
+        ("9999-12-31", "30 days"),
+        ("9999-12-31", "2 months"),
+        ("9999-12-31", "5 business_days"),
+    ],
+)
+def test_date_that_no_clock_shows_is_unknown(value: str, offset: str | None) -> None:
+    spec = WaitSpec(until=Until(fact="run.contract.renews_on", offset=span(offset) if offset else None))
+    assert resolve_wait(spec, start=START, zone=TOKYO, calendar=OFFICE, fact=lambda _: value) is None
+
+
 def test_resolve_wait_refuses_an_empty_wait() -> None:
     with pytest.raises(ValueError, match="span or an instant"):
         resolve_wait(WaitSpec(), start=START, zone=TOKYO, calendar=None, fact=lambda _: None)

@@ -51,6 +51,7 @@ CASES: list[tuple[str, Files, str]] = [
     ("SCN016", {W: None}, f"{W}:1:1"),
     ("SCN017", {"scenarios/more.yml": "scenario: more"}, "scenarios/more.yml:1:1"),
     ("SCN018", {N: "".join(f"key{at}: x\n" for at in range(200))}, f"{N}:97:1"),
+    ("SCN019", {N: f"steps: [{'x,' * 20_000}]"}, f"{N}:1:20003"),
     ("SCN101", edited(N, "goal:", "gaol:"), f"{N}:5:1"),
     ("SCN102", edited(N, "topic: nurture\n", "topic: [nurture]\n"), f"{N}:2:8"),
     ("SCN103", edited(N, "topic: nurture\n", ""), f"{N}:1:1"),
@@ -99,6 +100,7 @@ CASES: list[tuple[str, Files, str]] = [
     ("SCN410", edited(N, ", go: tips", ""), f"{N}:11:9"),
     ("SCN411", scenario("  - {stage: mql, exit: a}\n"), f"{N}:7:5"),
     ("SCN412", scenario("  - id: a\n    wait: 1 day\n  - go: a\n"), f"{N}:7:5"),
+    ("SCN413", edited(N, "of: thanks, go: tips", "of: case, go: tips"), f"{N}:11:36"),
     ("SCN420", {G: "a: {when: {segment: b}}\nb: {when: {not: {segment: a}}}\n"}, f"{G}:1:1"),
     ("SCN421", {"scenarios/b.yaml": ENROLS}, "scenarios/b.yaml:5:24"),
     (

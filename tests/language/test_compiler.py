@@ -22,17 +22,27 @@ def test_shipped_workspace_compiles_without_a_word() -> None:
     compilation = compile_workspace(ROOT)
     assert compilation.diagnostics == []
     publication = compilation.require()
-    assert set(publication.plans) == {"whitepaper-nurture", "sales-handoff", "lost-deal-recycle"}
+    assert set(publication.plans) == {
+        "abandoned-estimate",
+        "account-hot",
+        "business-cards",
+        "dormant",
+        "free-trial",
+        "inquiry-fast-lane",
+        "lost-deal-recycle",
+        "newsletter",
+        "renewal",
+        "sales-handoff",
+        "seminar",
+        "whitepaper-nurture",
+    }
     assert len(publication.streams["tips"].items) == 8
     assert sum(item.when is not None for item in publication.streams["tips"].items) == 1
     assert set(EVENTS) < set(publication.workspace.events)
     assert not ENGINE_EVENTS & set(publication.workspace.events)
-    assert set(publication.workspace.lead_fields) == {
-        "industry",
-        "employees",
-        "budget_confirmed",
-        "purchase_timing",
-    }
+    assert {"industry", "employees", "budget_confirmed", "purchase_timing"} <= set(
+        publication.workspace.lead_fields
+    )
 
 
 def test_publication_holds_templates_and_sources(tmp_path: Path) -> None:
@@ -83,6 +93,28 @@ def test_only_leaves_other_scenarios_out(tmp_path: Path) -> None:
     assert one.errors == []
     assert set(one.require().plans) == {"welcome"}
     assert compile_workspace(folder, [folder / "scenarios"]).errors != []
+
+
+def test_only_leaves_the_texts_of_other_templates_out(tmp_path: Path) -> None:
+    broken: Files = {"templates/mail/other.ja.md": "---\nsubject: x\n---\n{{ lead.nobody }}"}
+    folder = write(tmp_path, broken)
+    other = folder / "templates/mail/other.ja.md"
+    assert compile_workspace(folder, [folder / N]).diagnostics == []
+    for only in ([other], [folder / "templates"], None):
+        assert [one.code for one in compile_workspace(folder, only).errors] == ["SCN453"]
+
+
+@pytest.mark.parametrize("path", ["mail/case.ja.md", "tips/1.ja.md", "layouts/default.ja.html.j2"])
+def test_only_checks_templates_and_layouts_that_its_scenarios_send(tmp_path: Path, path: str) -> None:
+    folder = write(tmp_path, {f"templates/{path}": FILES[f"templates/{path}"] + "{{ nobody }}"})
+    assert [one.path for one in compile_workspace(folder, [folder / N]).errors] == [f"templates/{path}"]
+
+
+def test_only_tells_no_unused_silence_of_a_template(tmp_path: Path) -> None:
+    silent = "---\nsubject: x\nallow: {SCN510: 別の場所に表示}\n---\n本文"
+    folder = write(tmp_path, {"templates/mail/case.ja.md": silent})
+    assert [one.code for one in compile_workspace(folder).diagnostics] == ["SCN523"]
+    assert compile_workspace(folder, [folder / N]).diagnostics == []
 
 
 def test_errors_leave_no_publication(tmp_path: Path) -> None:

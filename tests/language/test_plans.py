@@ -93,9 +93,11 @@ def test_await_branches_and_timeout(tmp_path: Path) -> None:
     steps = """\
   - id: thanks
     send: {template: mail/thanks}
+  - id: more
+    send: {template: mail/case}
   - id: read
     await:
-      - {event: email_clicked, of: [thanks, case], go: case}
+      - {event: email_clicked, of: [thanks, more], go: case}
       - {event: page_viewed, path: /pricing*, then: [{stage: mql}]}
       - {stage: [customer, mql], go: continue}
       - {when: lead.in_sales, go: {exit: sold, notify: manager@acme.example}}
@@ -110,7 +112,7 @@ def test_await_branches_and_timeout(tmp_path: Path) -> None:
     assert isinstance(read, AwaitStep)
     clicked, viewed, moved, sold = read.branches
     assert (clicked.match, clicked.go) == (
-        EventMatch(event="email_clicked", of=("thanks", "case")),
+        EventMatch(event="email_clicked", of=("thanks", "more")),
         to("case"),
     )
     assert viewed.match == EventMatch(

@@ -209,3 +209,11 @@ def test_reference_says_how_editors_find_the_schema() -> None:
 def test_reference_tells_the_settings_of_the_workspace() -> None:
     keys = re.findall(r"^(\w+):", FILES["scenarios/workspace.yaml"], re.MULTILINE)
     assert all(f"| `{key}` |" in section("workspace.yaml") for key in keys)
+
+
+def test_reference_shows_what_check_prints(tmp_path: Path) -> None:
+    shown = re.search(r"\$ leadloop check\n(.*?)\n\n1 error", section("Checking"), re.DOTALL)
+    assert shown is not None
+    broken = WELCOME.replace("go: tips", "go: tpis")
+    found = compiled(tmp_path, {"scenarios/welcome.yaml": broken}).errors
+    assert shown[1] in [one.render() for one in found]

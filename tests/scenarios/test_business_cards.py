@@ -81,7 +81,7 @@ def test_other_click_only_goes_on(worlds: Worlds) -> None:
 
 
 def test_silence_ends_it(worlds: Worlds) -> None:
-    world, lead = met(worlds)
+    world, _ = met(worlds)
     world.until("2026-12-10 09:59")
     assert world.outcome(NAME) is None
     world.until("2026-12-10 10:00")  # ten days after the second mail

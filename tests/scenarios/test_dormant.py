@@ -75,6 +75,15 @@ def test_click_wakes_the_lead_up(worlds: Worlds) -> None:
     assert suppressed(world, lead) == {}
 
 
+def test_paper_that_is_asked_for_meanwhile_is_sent(worlds: Worlds) -> None:
+    world, lead = gone_quiet(worlds)
+    world.until("2026-12-01 12:00")
+    world.event("form_submitted", lead, form="whitepaper")
+    world.until("2026-12-01 12:01")
+    assert world.outcome("dormant") == "reactivated"
+    assert world.templates(lead)[-1] == "whitepaper/thanks"
+
+
 def test_sign_of_life_puts_the_silence_off(worlds: Worlds) -> None:
     world = worlds("2026-08-31 10:00")
     lead = world.person("nurture")

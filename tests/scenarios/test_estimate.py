@@ -1,4 +1,4 @@
-"""見積もり未発注: one journey for each estimate; who waits for the ringi is asked again, four times at most."""
+"""見積もり未発注: one journey for each estimate; who waits for the ringi is called four times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""月刊メールマガジン: the second Tuesday at ten in everybody's zone; two subjects, the better for the rest."""
+"""月刊メールマガジン: the second Tuesday at ten; two subjects, the better one for the rest."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def smaller() -> Publication:
     step = plan.steps["issue"]
     assert isinstance(step, ExperimentStep)
     assert step.rest is not None
-    assert [(one.name, one.share) for one in step.variants] == [("a", 0.1), ("b", 0.1)]
-    arms = tuple(one.model_copy(update={"share": 0.4}) for one in step.variants)
+    assert [(one.name, one.share) for one in step.variants] == [("a", 1000), ("b", 1000)]
+    arms = tuple(one.model_copy(update={"share": 4000}) for one in step.variants)
     rest = step.rest.model_copy(update={"min_sends": 6})
     changed = step.model_copy(update={"variants": arms, "rest": rest})
     plan = plan.model_copy(update={"steps": plan.steps | {"issue": changed}})

@@ -12,7 +12,9 @@ from tests.scenarios.world import World, shipped, shown
 COMPANY = "東都商事株式会社"
 
 
-def signed(worlds: Worlds, start: str = "2026-11-02 10:00", renews_on: str = "2027-03-31") -> tuple[World, str]:
+def signed(
+    worlds: Worlds, start: str = "2026-11-02 10:00", renews_on: str = "2027-03-31"
+) -> tuple[World, str]:
     """A customer with the contract c1."""
     world = worlds(start, "renewal")
     lead = world.person(company=COMPANY, stage="customer", owner="ito@acme.example")

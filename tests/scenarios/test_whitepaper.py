@@ -36,9 +36,9 @@ def test_click_skips_the_reminder(worlds: Worlds) -> None:
     world, lead = downloaded(worlds)
     world.until("2026-11-17 11:00")
     world.click(lead, "whitepaper/thanks")
-    assert world.sent(lead) == [
-        ("whitepaper/thanks", "2026-11-16 10:00"), ("whitepaper/case", "2026-11-17 11:00"),
-    ]  # fmt: skip
+    assert world.sent(lead)[1] == ("whitepaper/case", "2026-11-17 11:00")
+    world.until("2026-12-31 10:00")
+    assert "whitepaper/reminder" not in world.templates(lead)
 
 
 def test_hot_lead_of_a_fitting_company_goes_to_sales_and_wins(worlds: Worlds) -> None:
@@ -64,17 +64,27 @@ def test_hot_lead_of_a_fitting_company_goes_to_sales_and_wins(worlds: Worlds) ->
     assert (world.outcome("sales-handoff"), world.offer().status) == ("won", OfferStatus.WON)
 
 
-def test_offer_that_nobody_takes_goes_to_the_manager(worlds: Worlds) -> None:
+def test_deal_ends_the_nurture(worlds: Worlds) -> None:
     world, lead = downloaded(worlds)
-    world.enrol(NAME, lead)
     world.event("deal_opened", lead, deal="d0")
     assert world.outcome(NAME) == "exited"
+
+
+def test_offer_that_nobody_takes_goes_to_the_manager(worlds: Worlds) -> None:
+    world = worlds("2026-11-16 10:00")
+    lead = world.person()
+    world.event("card_received", lead, show="EXPO")
+    world.until("2026-11-17 11:00")
+    world.click(lead, "card/hello", "https://www.acme.example/pricing")
+    world.until("2026-11-17 14:59")
+    assert world.notices("manager@acme.example") == []
+    world.until("2026-11-17 15:00")  # four business hours
+    assert world.notices("manager@acme.example") == ["notice:escalation"]
 
 
 def test_lead_that_sales_gives_back_is_recycled(worlds: Worlds) -> None:
     world = worlds("2026-11-16 10:00")
     lead = world.person("nurture")
-    world.enrol("seminar", lead)
     world.event("card_received", lead, show="EXPO")
     world.until("2026-11-17 12:00")
     world.click(lead, "card/hello", "https://www.acme.example/pricing")

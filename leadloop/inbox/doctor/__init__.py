@@ -12,11 +12,12 @@ from typing import Any
 
 from sqlmodel import Session
 
-from leadloop.inbox.doctor import events, journeys, outbox, permission, scores
+from leadloop.inbox.doctor import entries, events, journeys, outbox, permission, scores
 from leadloop.inbox.doctor.view import Found, View
 from leadloop.storage.environment import Environment
 
-_CHECKS = (*outbox.CHECKS, *scores.CHECKS, *journeys.CHECKS, *permission.CHECKS, *events.CHECKS)
+_PARTS = (outbox, scores, journeys, permission, events, entries)
+_CHECKS = tuple(check for part in _PARTS for check in part.CHECKS)
 
 
 @dataclass(frozen=True)

@@ -97,15 +97,16 @@ def _standing_call(view: View, row: Enrolment) -> str | None:
 
 
 def one_open_journey(view: View) -> Found:
-    """A lead has at most one open journey in a scenario, for each record."""
+    """A lead or company has at most one open journey in a scenario, for each record."""
+    subject = func.coalesce(func.nullif(Enrolment.subject_key, ""), Enrolment.lead_id)
     groups = view.session.exec(
-        select(Enrolment.scenario, Enrolment.lead_id, Enrolment.record_key, func.count())
+        select(Enrolment.scenario, subject, Enrolment.record_key, func.count())
         .where(status_word != _ENDED)
-        .group_by(Enrolment.scenario, Enrolment.lead_id, Enrolment.record_key)
+        .group_by(Enrolment.scenario, subject, Enrolment.record_key)
     ).all()
     problems = [
-        f"lead {lead}: {number} open journeys in {scenario}"
-        for scenario, lead, _record, number in groups
+        f"{key if key.startswith('company:') else f'lead {key}'}: {number} open journeys in {scenario}"
+        for scenario, key, _record, number in groups
         if number > 1
     ]
     return len(groups), problems

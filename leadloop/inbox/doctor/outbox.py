@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from leadloop.inbox.calls import FINISHED
 from leadloop.inbox.doctor.view import HANDED_OVER, LEASE, Found, View, bare_message, status_word
 from leadloop.storage.tables import (
     Call,
-    CallStatus,
     Enrolment,
     EnrolmentStatus,
     Message,
@@ -26,6 +26,7 @@ from leadloop.storage.tables import (
 _NOTICE = "notice:"
 _SENT_AGAIN = ("notice:still_working", "notice:task", "notice:overdue")
 """Notices that a visit may send several times: sales is asked again, a task is given again."""
+_CALLS_END, _CALL_TRIES = timedelta(days=2), timedelta(hours=2)
 
 
 def delivered_to(folder: Path | None) -> Counter[str] | None:
@@ -121,17 +122,26 @@ def one_offer_per_visit(view: View) -> Found:
 def calls_settled(view: View) -> Found:
     """Every outside call is finished, or its journey is about to make it."""
     rows = view.session.exec(
-        select(Call.id, Call.enrolment_id, Call.status, Enrolment.next).join(
-            Enrolment, col(Enrolment.id) == col(Call.enrolment_id)
-        )
+        select(Call, Enrolment.next, status_word).join(Enrolment, col(Enrolment.id) == col(Call.enrolment_id))
     ).all()
-    problems = [
-        f"call {call_id} of enrolment {enrolment_id}: not finished, but its journey does not make it"
-        for call_id, enrolment_id, status, following in rows
-        if CallStatus(status) not in FINISHED
-        and (following.get("kind") != "call" or following.get("call_id") != call_id)
-    ]
+    problems = []
+    for call, following, journey in rows:
+        if call.status in FINISHED:
+            continue
+        if following.get("kind") != "call" or following.get("call_id") != call.id:
+            what = "not finished, but its journey does not make it"
+        elif journey == EnrolmentStatus.RUNNING.value and _is_given_up(view, call.created_at):
+            what = "still tried, though its day is over"
+        else:
+            continue
+        problems.append(f"call {call.id} of enrolment {call.enrolment_id}: {what}")
     return len(rows), problems
+
+
+def _is_given_up(view: View, created_at: datetime) -> bool:
+    """A call has a day of scenario time; between two tries lies an hour of real time at most."""
+    since = view.now - created_at
+    return since > _CALLS_END and view.env.clock.real_seconds(since) > _CALL_TRIES.total_seconds()
 
 
 CHECKS = (handed_over_once, mailbox_agrees, outbox_settled, calls_settled, one_offer_per_visit)

@@ -45,3 +45,4 @@ def suppress_topics(application: Application, enrolment: Enrolment, effect: effe
         lift_on=effect.lift_on,
         at=application.now,
     )
+    application.changed()

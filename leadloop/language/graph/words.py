@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from leadloop.language.meant import WEEKDAYS
 from leadloop.language.messages.base import Language
 from leadloop.language.plan import Span, Until, WaitSpec
-from leadloop.language.meant import WEEKDAYS
 
 _WEEKDAYS_JA = "月火水木金土日"
 

@@ -96,4 +96,12 @@ FLOW = {
             "回数を数える`repeat: {{max: 4, steps: […]}}`を使ってください",
         ),
     ),
+    "SCN413": Message(
+        "no way leads from `{id}` to this step",
+        "`of`, `since` and `run.…` look back: name a step that comes before this one",
+        ja=Ja(
+            "`{id}`からこのステップに来る道がありません",
+            "`of`・`since`・`run.…`は過去を調べます。このステップより前に通るステップを書いてください",
+        ),
+    ),
 }

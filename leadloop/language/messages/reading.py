@@ -87,7 +87,9 @@ READING = {
         "write `key: value`",
         ja=Ja("キーは一つの文字列でなければなりません", "`key: value`の形で書いてください"),
     ),
-    "SCN016": Message("{what} does not exist", "{fix}", ja=Ja("{what}がありません", "{fix}")),
+    "SCN016": Message(
+        "{what} does not exist, or cannot be read", "{fix}", ja=Ja("{what}がないか、読めません", "{fix}")
+    ),
     "SCN017": Message(
         "this file would be ignored: {why}",
         "{fix}",
@@ -100,5 +102,10 @@ READING = {
             "このファイルの問題は{limit}件を超えています。残りは表示しません",
             "まず表示された問題を直してください",
         ),
+    ),
+    "SCN019": Message(
+        "more than {limit} keys and values in one file",
+        "split it into several scenarios",
+        ja=Ja("1ファイルのキーと値が{limit}個を超えています", "複数のシナリオに分けてください"),
     ),
 }

@@ -41,8 +41,18 @@ MATCHERS = {
         "条件の中の`-`は引き算になります。`{name}`と書いてください"
     ),
     "write `{instead}`": "`{instead}`と書いてください",
+    'write `"{text}"`': '`"{text}"`と書いてください',
     'write `"{word}"` if it is a text': '文字列なら`"{word}"`と書いてください',
     "`{sign}` cannot take {types}": "`{sign}`は{types}の組に使えません",
+    "it is looked at when the lead changes, not as time passes: ask `{did: …, within: 30 days}`, or enter by "
+    "`inactive` or `date`": (
+        "この条件は時間の経過ではなくリードの変化で評価します。`{did: …, within: 30 days}`で調べるか、"
+        "入口の`inactive`か`date`を使ってください"
+    ),
+    'a moment is `timestamp("2027-04-01T00:00:00+09:00")`; days count with `days_until(…)`': (
+        '日時は`timestamp("2027-04-01T00:00:00+09:00")`と書きます。日数は`days_until(…)`で数えます'
+    ),
+    'ask what is in a list: `"vip" in lead.tags`': 'リストの中身は`"vip" in lead.tags`の形で調べます',
     "compare a value with one of its own type": "同じ型の値どうしを比べてください",
     "`known()` takes one name: `known(lead.industry)`": (
         "`known()`に渡す名前は一つです: `known(lead.industry)`"

@@ -30,6 +30,9 @@ SETTINGS = {
     "`leadloop new workspace NAME` writes a first one": (
         "`leadloop new workspace NAME`で最初のひな形を作れます"
     ),
+    "it is a folder": "フォルダーです",
+    "its name has a control character": "名前に制御文字が含まれています",
+    "it is not an ordinary file": "通常のファイルではありません",
     "it is in a subfolder": "サブフォルダーにあります",
     "its name does not end in `.yaml`": "ファイル名の末尾が`.yaml`ではありません",
     "keep scenarios in `scenarios/NAME.yaml`": "シナリオは`scenarios/NAME.yaml`に置いてください",
@@ -40,6 +43,10 @@ SETTINGS = {
     # scenarios
     "`cooldown` has no meaning with `mode: never`": "`mode: never`では`cooldown`に意味がありません",
     "remove it, or write `mode: after_exit`": "削除するか、`mode: after_exit`と書いてください",
+    "end one of them with `exit`, and let an event begin it again": (
+        "どちらかを`exit`で終え、次はイベントで始まるようにしてください"
+    ),
+    "write `exit: OUTCOME` instead of `go`": "`go`の代わりに`exit: OUTCOME`と書いてください",
     "write `{exit: OUTCOME}`": "`{exit: OUTCOME}`と書いてください",
     "remove it, or give it an `id` and jump to it": "削除するか、`id`を付けてそこへ飛んでください",
     "remove it, or jump to it with `go: {id}`": "削除するか、`go: {id}`でそこへ飛んでください",

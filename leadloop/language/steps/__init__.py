@@ -143,9 +143,11 @@ def _read_step(building: Building, node: Mapping, step_id: str, following: Targe
         "journey_stage": fields.choice("journey_stage", JOURNEY_STAGES),
     }
     building.allowed[step_id] = _allowed(fields)
-    before = len(report.diagnostics)
+    before, referred = len(report.diagnostics), len(building.references)
     step = READERS[kind](StepSite(building, fields, step_id, base, following))
     fields.finish()
+    for reference in building.references[referred:]:
+        reference.origin = reference.origin or step_id  # nested steps have set their own
     _silence(building, before, step_id)
     if step is not None:
         building.steps[step_id] = step

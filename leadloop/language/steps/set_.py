@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from leadloop.language import builtins
-from leadloop.language.fields import known_name
-from leadloop.language.nodes import Scalar
+from leadloop.language.fields import known_name, time_zone
+from leadloop.language.nodes import Node, Scalar
 from leadloop.language.plan import FieldSpec, SetStep, Value
 from leadloop.language.steps.building import StepSite
 from leadloop.language.steps.values import read_value
@@ -39,10 +39,16 @@ def read_set(site: StepSite) -> SetStep | None:
     values: dict[str, Value] = {}
     for key, one in node.entries:
         spec = _spec(site, key, writable)
-        value = None if spec is None else read_value(site.report, one, f"`{key.text}`", spec)
+        value = None if spec is None else _value(site, key, one, spec)
         if value is not None:
             values[key.text] = value
     return SetStep(**site.base, fields=values) if len(values) == len(node.entries) > 0 else None
+
+
+def _value(site: StepSite, key: Scalar, node: Node, spec: FieldSpec) -> Value | None:
+    if key.text == "timezone":  # waits count in it
+        return time_zone(site.report, node, "`timezone`")
+    return read_value(site.report, node, f"`{key.text}`", spec)
 
 
 def _spec(site: StepSite, key: Scalar, writable: dict[str, FieldSpec]) -> FieldSpec | None:

@@ -76,6 +76,7 @@ def instant_fact(site: StepSite, node: Node, name: str) -> bool:
     facts = site.building.scope.facts
     moments = [known for known, fact in facts.items() if fact.type == "instant"]
     if name in moments:
+        site.building.scope.look_back(node.place, name)
         return True
     if name in facts:
         site.report.add(

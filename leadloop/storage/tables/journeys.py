@@ -92,7 +92,8 @@ class Enrolment(SQLModel, table=True):
     """When the sweeper last restarted it, so that it waits before it does so again."""
     cycle: int = 0
     move_to: str | None = None
-    """Digest of the plan this journey moves to in its next turn, or `finish`: end after this step."""
+    """Digest of the plan this journey moves to in its next turn, or `finish`: end after this step.
+    `lost:<digest>`: held, because that version lacks its step."""
     locked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """Since when its clock stands still, for `pause_clock: freeze | restart`."""
     clock_shift_seconds: int = 0

@@ -1,4 +1,8 @@
-"""add the rest of the language"""
+"""add the rest of the language
+
+Defaults are plain texts: SQLite adds such columns in place. For expressions alembic makes the table
+anew and drops the old one, which rows that refer to it forbid.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +110,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_experiment_draw_round', ['scenario', 'step_id', 'round'], unique=False)
 
     with op.batch_alter_table('due', schema=None) as batch_op:
-        batch_op.add_column(sa.Column('detail', JSON_TYPE, nullable=False, server_default=sa.text("'{}'")))
+        batch_op.add_column(sa.Column('detail', JSON_TYPE, nullable=False, server_default='{}'))
 
     with op.batch_alter_table('enrolment', schema=None) as batch_op:
         batch_op.add_column(sa.Column('subject_key', sa.String(), nullable=False, server_default=''))
@@ -120,7 +124,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_enrolment_record', ['record_key'], unique=False, sqlite_where=sa.text("record_key <> ''"), postgresql_where=sa.text("record_key <> ''"))
 
     with op.batch_alter_table('lead', schema=None) as batch_op:
-        batch_op.add_column(sa.Column('segments', JSON_TYPE, nullable=False, server_default=sa.text("'[]'")))
+        batch_op.add_column(sa.Column('segments', JSON_TYPE, nullable=False, server_default='[]'))
 
     with op.batch_alter_table('offer', schema=None) as batch_op:
         batch_op.add_column(sa.Column('what', sa.String(), nullable=False, server_default='lead'))
@@ -130,8 +134,8 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('expected_mails', sa.Integer(), nullable=True))
 
     with op.batch_alter_table('task', schema=None) as batch_op:
-        batch_op.add_column(sa.Column('asks', JSON_TYPE, nullable=False, server_default=sa.text("'[]'")))
-        batch_op.add_column(sa.Column('asks_date', sa.Boolean(), nullable=False, server_default=sa.false()))
+        batch_op.add_column(sa.Column('asks', JSON_TYPE, nullable=False, server_default='[]'))
+        batch_op.add_column(sa.Column('asks_date', sa.Boolean(), nullable=False, server_default='0'))
         batch_op.add_column(sa.Column('date', sa.String(), nullable=True))
 
 
