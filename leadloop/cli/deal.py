@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from leadloop.cli.environments import find_lead_id, open_environment
+from leadloop.cli.environments import StateOption, find_lead_id, open_environment
 
 if TYPE_CHECKING:
     from leadloop.sales.commands import CommandResult
@@ -25,11 +26,17 @@ AmountOption = Annotated[
     int | None, typer.Option("--amount", help="In minor units of the currency.", show_default=False)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what the deal would be; change nothing.")]
 
 
 @app.command("open")
 def open_deal(
-    lead: LeadArgument, deal: DealOption = None, amount: AmountOption = None, as_json: JsonOption = False
+    lead: LeadArgument,
+    deal: DealOption = None,
+    amount: AmountOption = None,
+    state: StateOption = None,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Open a deal, or open a lost one again."""
     from leadloop.sales import commands
@@ -37,12 +44,17 @@ def open_deal(
     def run(env: Environment, lead_id: str) -> CommandResult[Deal]:
         return commands.open_deal(env, lead_id, deal_id=deal, amount=amount)
 
-    _report(lead, run, as_json)
+    _report(lead, run, state, dry_run, as_json)
 
 
 @app.command("won")
 def win_deal(
-    lead: LeadArgument, deal: DealOption = None, amount: AmountOption = None, as_json: JsonOption = False
+    lead: LeadArgument,
+    deal: DealOption = None,
+    amount: AmountOption = None,
+    state: StateOption = None,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Win a deal."""
     from leadloop.sales import commands
@@ -50,7 +62,7 @@ def win_deal(
     def run(env: Environment, lead_id: str) -> CommandResult[Deal]:
         return commands.win_deal(env, deal or _current_deal(env, lead_id), lead_id=lead_id, amount=amount)
 
-    _report(lead, run, as_json)
+    _report(lead, run, state, dry_run, as_json)
 
 
 @app.command("lost")
@@ -64,6 +76,8 @@ def lose_deal(
     note: Annotated[str | None, typer.Option("--note", show_default=False)] = None,
     deal: DealOption = None,
     amount: AmountOption = None,
+    state: StateOption = None,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Lose a deal, with the reason and, where it is known, when to ask again."""
@@ -80,7 +94,7 @@ def lose_deal(
             lead_id=lead_id,
         )
 
-    _report(lead, run, as_json)
+    _report(lead, run, state, dry_run, as_json)
 
 
 def _current_deal(env: Environment, lead_id: str) -> str:
@@ -91,11 +105,17 @@ def _current_deal(env: Environment, lead_id: str) -> str:
         return current_deal_id(session, session.get_one(Lead, lead_id))
 
 
-def _report(lead: str, run: Callable[[Environment, str], CommandResult[Deal]], as_json: bool) -> None:
+def _report(
+    lead: str,
+    run: Callable[[Environment, str], CommandResult[Deal]],
+    state: Path | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Run a command and print the deal. Exit code 1 where nothing was changed."""
     from leadloop.sales.commands import SalesError
 
-    with open_environment() as env:
+    with open_environment(state, dry_run=dry_run) as env:
         try:
             result = run(env, find_lead_id(env, lead))
         except SalesError as error:
@@ -105,10 +125,13 @@ def _report(lead: str, run: Callable[[Environment, str], CommandResult[Deal]], a
     if as_json:
         import json
 
-        document: dict[str, Any] = result.row.model_dump(mode="json") | {"no_op": result.no_op}
+        document: dict[str, Any] = result.row.model_dump(mode="json")
+        document |= {"no_op": result.no_op, "dry_run": dry_run}
         typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
     else:
         typer.echo(_describe(result.row))
+        if dry_run:
+            typer.echo("dry run: nothing was changed")
     if result.no_op is not None:
         typer.echo(f"nothing was changed: {result.no_op.replace('_', ' ')}", err=True)
         raise typer.Exit(1)

@@ -49,8 +49,11 @@ def open_database(settings: Settings, *, make: bool = False) -> Iterator[Databas
 
 
 @contextmanager
-def open_environment(state: Path | None = None) -> Iterator[Environment]:
-    """Open the environment that the settings name; exit with a hint where nothing is published."""
+def open_environment(state: Path | None = None, *, dry_run: bool = False) -> Iterator[Environment]:
+    """Open the environment that the settings name; exit with a hint where nothing is published.
+
+    With `dry_run` every transaction is undone at its end.
+    """
     from sqlalchemy.exc import OperationalError, ProgrammingError
 
     from leadloop.storage.publications import NotPublishedError
@@ -58,6 +61,7 @@ def open_environment(state: Path | None = None) -> Iterator[Environment]:
     settings = settings_for(state)
     with open_database(settings) as database:
         env = environment_of(settings, database)
+        database.rehearses = dry_run
         try:
             env.publications.current()
         except (NotPublishedError, OperationalError, ProgrammingError) as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leadloop.cli.environments import open_environment
+from leadloop.cli.environments import StateOption, open_environment
 
 if TYPE_CHECKING:
     from leadloop.leads.importing import ImportReport
@@ -27,6 +27,7 @@ def import_file(
             show_default=False,
         ),
     ] = None,
+    state: StateOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count only; write nothing.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document on standard output, nothing else there.")
@@ -46,7 +47,7 @@ def import_file(
     from leadloop.leads.records import NoSuchKindError
 
     progress = _show_progress if sys.stderr.isatty() and not as_json else _quiet
-    with open_environment() as env:
+    with open_environment(state) as env:
         try:
             if records is None:
                 report = import_leads(env, file, dry_run=dry_run, progress=progress)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from leadloop.cli.environments import StateOption, find_lead_id, open_environment
+from leadloop.cli.languages import LanguageOption, language_of
 from leadloop.cli.output import JsonOption, LeadArgument, print_json, print_table, shown_at
 
 if TYPE_CHECKING:
@@ -79,6 +80,12 @@ def show(lead: LeadArgument, state: StateOption = None, as_json: JsonOption = Fa
     for topic, verdict in document["topics"].items():
         may = f"may be mailed ({verdict['basis']})" if verdict["allowed"] else f"no mail: {verdict['reason']}"
         typer.echo(f"  topic {topic:<15} {may}")
+    if document["segments"]:
+        typer.echo(f"  in segments           {', '.join(document['segments'])}")
+    for pause in document["suppressed_topics"]:
+        typer.echo(
+            f"  topic {pause['topic']} stopped by us ({pause['reason']}) since {shown_at(pause['since'], zone)}"
+        )
     for journey in document["journeys"]:
         status = journey["outcome"] or journey["status"]
         due = f", next due {shown_at(journey['due_at'], zone)}" if journey["due_at"] else ""
@@ -89,14 +96,19 @@ def show(lead: LeadArgument, state: StateOption = None, as_json: JsonOption = Fa
 
 
 @app.command()
-def timeline(lead: LeadArgument, state: StateOption = None, as_json: JsonOption = False) -> None:
+def timeline(
+    lead: LeadArgument,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+    lang: LanguageOption = None,
+) -> None:
     """Print everything that happened to a lead, oldest first, with points."""
     from leadloop.web.story import story
 
     with open_environment(state) as env:
         lead_id = find_lead_id(env, lead)
         with env.database.read() as session:
-            lines = story(session, env, lead_id)
+            lines = story(session, env, lead_id, language_of(lang))
             zone = _zone(session, env, lead_id)
     if as_json:
         print_json({"lead": lead_id, "lines": [asdict(line) for line in lines]})
@@ -109,6 +121,7 @@ def timeline(lead: LeadArgument, state: StateOption = None, as_json: JsonOption 
 
 
 def _document(session: Session, env: Environment, lead_id: str) -> dict[str, Any]:
+    from leadloop.cli.standing import pauses_of
     from leadloop.leads.consent import may_mail
     from leadloop.web.lead_view import display_name, journeys_of, lead_facts_shown, scores_of
 
@@ -123,6 +136,8 @@ def _document(session: Session, env: Environment, lead_id: str) -> dict[str, Any
         "topics": {
             topic: asdict(may_mail(session, env, lead, topic, workspace, now)) for topic in workspace.topics
         },
+        "segments": list(lead.segments),
+        "suppressed_topics": pauses_of(session, lead),
         "journeys": [asdict(one) for one in journeys_of(session, env, lead.id)],
     }
 

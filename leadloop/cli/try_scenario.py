@@ -14,7 +14,7 @@ from leadloop.cli.languages import Lang, LanguageOption, language_of
 from leadloop.cli.workspaces import WorkspaceOption, find_workspace
 
 if TYPE_CHECKING:
-    from leadloop.journey.simulate import Line, Timeline
+    from leadloop.journey.simulation import Line, Timeline
     from leadloop.language.plan import Plan, Publication
 
 _BEGINS_AT_HOUR = 10
@@ -43,7 +43,7 @@ def try_scenario(
     import gc
 
     gc.disable()  # a short run makes no garbage worth collecting
-    from leadloop.journey.simulate import BEHAVIOURS, simulate
+    from leadloop.journey.simulation import BEHAVIOURS, simulate
 
     publication = _compile(find_workspace(workspace), lang)
     plan = _find(publication, scenario)

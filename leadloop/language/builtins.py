@@ -48,10 +48,6 @@ FACT_TYPES: dict[FieldType, FactType] = {
 """Field type -> type in a condition."""
 
 DIRECTIONS = ("up", "down")
-SYMBOLIC = (
-    "form", "topic", "model", "stage", "band", "lost_reason", "segment", "record", "direction",
-)  # fmt: skip
-"""Property types that stand for a declared list of names."""
 
 _DEAL = {
     "deal": "text",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, event
@@ -49,6 +49,8 @@ class Database:
         self._writer = FairLock() if self.is_sqlite else None
         self.changes = 0
         """Writes of this process so far."""
+        self.rehearses = False
+        """Every transaction is undone at its end: for dry runs."""
         self._news: dict[str, int] = {}
         self._changed = threading.Condition()
 
@@ -61,12 +63,18 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Open one transaction: committed at the end of the block, rolled back on an exception."""
-        if self._writer is None:
-            with Session(self.engine, expire_on_commit=False) as session, session.begin():
-                yield session
-        else:
-            with self._writer, Session(self.engine, expire_on_commit=False) as session, session.begin():
-                yield session
+        with (
+            self._writer or nullcontext(),
+            Session(self.engine, expire_on_commit=False) as session,
+            session.begin() as transaction,
+        ):
+            yield session
+            if self.rehearses:
+                session.flush()
+                session.expunge_all()  # what was read and written stays readable
+                transaction.rollback()
+        if self.rehearses:
+            return
         with self._changed:
             self.changes += 1
             for topic in session.info.get(_NEWS, ()):

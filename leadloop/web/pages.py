@@ -63,7 +63,8 @@ def pages_router(env: Environment, pages: Pages) -> APIRouter:
             facts = lead_facts_shown(session, lead)
             scores = scores_of(session, publication, lead, env.clock.now())
             journeys = journeys_of(session, env, lead.id)
-            lines = story(session, env, lead.id)[::-1]
+            language = pages.language(request, publication.workspace)
+            lines = story(session, env, lead.id, language)[::-1]
         return pages.render(
             request,
             "lead.html",

@@ -90,3 +90,11 @@ def test_database_without_a_publication_gives_a_hint(tmp_path: Path, monkeypatch
     result = runner.invoke(app, ["won", "a@example.jp"])
     assert result.exit_code == 1
     assert "leadloop up" in result.stderr
+
+
+def test_dry_run_shows_the_deal_and_changes_nothing(env: Environment) -> None:
+    result = runner.invoke(app, ["lost", "yamada@example.jp", "--reason", "timing", "--dry-run"])
+    assert result.exit_code == 0, result.output
+    assert "lost, reason timing" in result.output
+    assert "nothing was changed" in result.output
+    assert deals(env) == []

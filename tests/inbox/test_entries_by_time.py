@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
 from leadloop.inbox.due import run_due
 from leadloop.language import plan as p
 from leadloop.storage.environment import Environment
-from leadloop.storage.tables import Due, Lead
+from leadloop.storage.tables import Due, EventKey, Lead
 from tests.factories import ManualClock
 from tests.inbox.driver import events, journeys, report, settle
 from tests.inbox.entry_worlds import (
@@ -166,6 +167,19 @@ def test_date_enters_once_for_one_value_also_where_the_zone_moves(tmp_path: Path
     clock.advance(days=200)
     settle(env)
     assert len(journeys(env)) == 2
+    env.database.close()
+
+
+def test_date_that_entered_is_remembered_by_its_hash_only(tmp_path: Path, clock: ManualClock) -> None:
+    """These notes outlive their lead, and a date of the lead is a personal value."""
+    env = world(tmp_path, clock, scenario(BEFORE_PURCHASE, wait=None))
+    lead = add_lead(env, fields={"purchase_timing": "2027-01-31"})
+    clock.instant = _at("2027-01-01T10:00")
+    settle(env)
+    with env.database.read() as session:
+        (key,) = session.exec(select(EventKey)).all()
+    assert "2027" not in key.external_id
+    assert lead not in key.external_id
     env.database.close()
 
 

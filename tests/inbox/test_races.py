@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -59,7 +60,7 @@ def test_colleagues_who_enter_their_company_at_once_make_one_journey(
     people = [first, *(add_lead(env, company_id=company_id) for _ in range(3))]
     for lead in people:
         _view(env, lead)
-    at_once(*(lambda lead=lead: apply_lead(env, lead) for lead in people))
+    at_once(*(partial(apply_lead, env, lead) for lead in people))
     settle(env)
     (journey,) = journeys(env)
     assert journey.lead_id in people
@@ -74,7 +75,7 @@ def test_due_rows_run_by_two_workers_enter_each_lead_once(
     env = world(tmp_path, clock, scenario(p.InactiveMatch(after=days(90))), url=url)
     leads = [add_lead(env) for _ in range(10)]
     clock.advance(days=91)
-    at_once(*(lambda: run_due(env) for _ in range(3)))
+    at_once(*[partial(run_due, env)] * 3)
     settle(env)
     assert sorted(row.lead_id for row in journeys(env)) == sorted(leads)
     assert len(events(env, "entry_due")) == 10
@@ -87,8 +88,8 @@ def test_editions_told_by_two_workers_move_each_journey_once(
     env = _resting(tmp_path, clock, url, people=6)
     _publish(env, clock, plan_of(rest(days=20), on_edit=p.OnEdit(default="move")))
     ready = running(env)
-    turns = (lambda one=one: turn(env, one.id, 2) for one in ready)
-    at_once(lambda: _until_done(env), lambda: _until_done(env), *turns)
+    turns = (partial(turn, env, one.id, 2) for one in ready)
+    at_once(*[partial(_until_done, env)] * 2, *turns)
     settle(env)
     assert {row.due_at for row in running(env)} == {NOW + timedelta(days=20)}
     assert {row.turn_no for row in running(env)} == {2}
@@ -145,7 +146,7 @@ def test_winner_that_two_decide_at_once_is_one(tmp_path: Path, clock: ManualCloc
                 )  # fmt: skip
         session.add(click(resting[1].lead_id, NOW + timedelta(hours=1), 99))
     clock.advance(hours=4)
-    at_once(*(lambda one=one: turn(env, one.id, one.turn_no + 1) for one in resting))
+    at_once(*(partial(turn, env, one.id, one.turn_no + 1) for one in resting))
     assert {row_of(env, one.id).outcome for one in resting} == {"b"}
     with env.database.read() as session:
         assert len(session.exec(select(ExperimentWinner)).all()) == 1
@@ -168,8 +169,8 @@ def test_record_changed_while_a_turn_arms_its_wait_moves_the_wait(
         (journey,) = [row for row in journeys(env) if row.record_key == key]
         later = STARTS + timedelta(days=number + 1)
         at_once(
-            lambda id=journey.id: turn(env, id, 1),
-            lambda key=key, later=later: put_seminar(env, key, starts=later),
+            partial(turn, env, journey.id, 1),
+            partial(put_seminar, env, key, starts=later),
         )
         settle(env)
         assert row_of(env, journey.id).due_at == later

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from leadloop.journey.simulate import BEHAVIOURS, Behaviour, Line, Timeline, simulate
+from leadloop.journey.simulation import BEHAVIOURS, Behaviour, Line, Timeline, simulate
 from leadloop.language.compiler import compile_workspace
 from leadloop.language.plan import Publication
 

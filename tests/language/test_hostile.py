@@ -237,8 +237,8 @@ EVERY = ", ".join(f"s{at}" for at in range(90))
 LARGE: dict[str, Callable[[Path], None]] = {
     "3,000 steps": steps(SEND + "  - {tag: vip}\n" * 3000),
     "1,500 entries": edit("entry:\n", "entry:\n" + "  - {event: page_viewed, path: /a}\n" * 1500),
-    "900 jumps back": steps(
-        SEND + "".join(f"  - {{id: s{at}, if: lead.in_sales, then: [{{go: thanks}}]}}\n" for at in range(900))
+    "600 jumps back": steps(
+        SEND + "".join(f"  - {{id: s{at}, if: lead.in_sales, then: [{{go: thanks}}]}}\n" for at in range(600))
     ),
     "jumps from everywhere to everywhere": steps(
         "".join(f"  - {{id: s{at}, send: {{template: mail/case}}}}\n" for at in range(90))
@@ -248,8 +248,8 @@ LARGE: dict[str, Callable[[Path], None]] = {
             for at in range(80)
         )
     ),
-    "1,200 conditions": steps(
-        "".join(f"  - {{if: lead.employees > {at}, then: [{{tag: vip}}]}}\n" for at in range(1200))
+    "600 conditions": steps(
+        "".join(f"  - {{if: lead.employees > {at}, then: [{{tag: vip}}]}}\n" for at in range(600))
     ),
     "ifs in ifs": steps("  - " + "{if: lead.in_sales, then: [" * 22 + "{tag: vip}" + "]}" * 22 + "\n"),
 }

@@ -29,7 +29,9 @@ class Happenings:
         self._publication = publication
         self._records = records
 
-    def matching(self, match: EventMatch, facts: Facts | None = None, now: datetime | None = None) -> Happening:
+    def matching(
+        self, match: EventMatch, facts: Facts | None = None, now: datetime | None = None
+    ) -> Happening:
         """Return an event that a matcher matches, as far as its values say."""
         found: dict[str, Any] = {}
         for wanted in match.properties:

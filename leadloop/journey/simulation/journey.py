@@ -282,5 +282,3 @@ def met_now(matchers: Iterable[Matcher], stage: str, values: Mapping[str, FactVa
         if isinstance(match, WhenMatch) and is_true(match.when, values):
             return match
     return None
-
-

@@ -50,7 +50,11 @@ class SimulatedLedger:
         self._shown[model] = self.points(model, now)
 
     def count(
-        self, event: SimulatedEvent, past: Sequence[SimulatedEvent], facts: Callable[[], Facts], zone: ZoneInfo
+        self,
+        event: SimulatedEvent,
+        past: Sequence[SimulatedEvent],
+        facts: Callable[[], Facts],
+        zone: ZoneInfo,
     ) -> list[SimulatedEntry]:
         """Write the points that an event brings by the rules, and return them."""
         found: list[SimulatedEntry] = []

@@ -73,9 +73,7 @@ class SimulatedPast:
         match, since, keys = question.match, self._since(question), self._keys(question)
         if since is None:
             return
-        earliest = (
-            begins(question.within, self.now, self.zone, self._calendar()) if question.within else None
-        )
+        earliest = begins(question.within, self.now, self.zone, self._calendar()) if question.within else None
         for event in reversed(self.events):
             if event.type != match.event or event.seq <= since:
                 continue

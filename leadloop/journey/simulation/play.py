@@ -221,8 +221,12 @@ class Play:
         self._left.remove(deed)
         key: str | None = None
         if deed.event.startswith(_OF_MAIL):
-            keys = [one for step, found in journey.state.sends.items() if deed.of in (None, step) for one in found]
-            mails = [one.send_key for one in self.lead.events if one.type == "email_sent" and one.send_key in keys]
+            keys = [
+                one for step, found in journey.state.sends.items() if deed.of in (None, step) for one in found
+            ]
+            mails = [
+                one.send_key for one in self.lead.events if one.type == "email_sent" and one.send_key in keys
+            ]
             if deed.of is not None and not mails:
                 self.say("note", f"{deed.event} of {deed.of} changes nothing: that mail was not sent")
                 return

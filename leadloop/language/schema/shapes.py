@@ -99,9 +99,6 @@ ALLOW = said(
     "Lints that you have looked at, each with a reason.",
     {"SCN501": "a small team"},
 )
-EVENT_PROPERTY: Schema = {
-    "description": "A property of the event: a value, a list of values, or text ending in *."
-}
 VALUE: Schema = {"type": ["string", "integer", "boolean"]}
 
 
