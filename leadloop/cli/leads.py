@@ -83,9 +83,8 @@ def show(lead: LeadArgument, state: StateOption = None, as_json: JsonOption = Fa
     if document["segments"]:
         typer.echo(f"  in segments           {', '.join(document['segments'])}")
     for pause in document["suppressed_topics"]:
-        typer.echo(
-            f"  topic {pause['topic']} stopped by us ({pause['reason']}) since {shown_at(pause['since'], zone)}"
-        )
+        since = shown_at(pause["since"], zone)
+        typer.echo(f"  topic {pause['topic']} stopped by us ({pause['reason']}) since {since}")
     for journey in document["journeys"]:
         status = journey["outcome"] or journey["status"]
         due = f", next due {shown_at(journey['due_at'], zone)}" if journey["due_at"] else ""

@@ -30,7 +30,6 @@ from leadloop.language.plan import (
     Until,
     WaitSpec,
 )
-from leadloop.scoring.matching import is_true
 from leadloop.storage.columns import new_id
 from leadloop.storage.database import announce
 from leadloop.storage.tables import Due, EventKey, Record
@@ -231,15 +230,13 @@ def _date_is_ahead(application: Application, match: DateMatch, value: str) -> bo
 
 
 def _is_in(application: Application, entry: Entry) -> bool:
-    """Return whether a lead is where an entry by stage, segment or condition leads from."""
+    """Return whether a lead is where an entry by stage or segment leads from."""
     match, lead = entry.match, application.lead
     if lead.erased_at is not None:
         return False
     if match.kind == "stage":
         return lead.stage in match.stages
-    if match.kind == "segment":
-        return match.segment in lead.segments
-    return match.kind == "when" and is_true(match.when, application.facts)
+    return match.kind == "segment" and match.segment in lead.segments
 
 
 def _identity(timer: Timer) -> str:

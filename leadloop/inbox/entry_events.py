@@ -13,7 +13,6 @@ from leadloop.language.plan import (
     Plan,
     SegmentMatch,
     StageMatch,
-    WhenMatch,
     digest,
 )
 from leadloop.scoring.matching import matches
@@ -121,6 +120,6 @@ def _is_entry(application: Application, entry: Entry, event: Event) -> bool:
     match = entry.match
     if isinstance(match, SegmentMatch):
         return event.type == "segment_entered" and event.properties.get("segment") == match.segment
-    if isinstance(match, EventMatch | StageMatch | WhenMatch):
+    if isinstance(match, EventMatch | StageMatch):
         return matches(match, event, application.facts)
     return False  # entries by time and by hand come as events of their own

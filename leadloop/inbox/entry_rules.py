@@ -139,7 +139,7 @@ def _again(application: Application, wish: Asked) -> Refusal | None:
         return Refusal("never_again", newest)
     if rule.cooldown is None or newest.ended_at is None:
         return None
-    until = add_span(newest.ended_at, rule.cooldown, application.zone, None)
+    until = add_span(newest.ended_at, rule.cooldown, application.zone, application.send_calendar)
     return Refusal("cooldown", newest, until) if application.now < until else None
 
 

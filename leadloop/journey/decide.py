@@ -12,14 +12,17 @@ from leadloop.journey.effects import TellExit
 from leadloop.journey.state import (
     Again,
     BranchTaken,
+    CallFinished,
     Cause,
     Continued,
     Decision,
     JourneyFacts,
     JourneyState,
+    MessageFinished,
     Moved,
     Started,
     Stop,
+    TimedOut,
 )
 from leadloop.journey.steps import HANDLERS
 from leadloop.journey.walk import HoldError, Walk
@@ -47,6 +50,8 @@ def decide(
     cannot go on: the decision is then `held`, with a reason a person can act on.
     """
     walk = Walk(plan, facts, now, state)
+    if not walked or isinstance(cause, MessageFinished | CallFinished | TimedOut):
+        walk.forget_begun()
     try:
         stop = _walk(walk, cause, walked, last_step)
     except HoldError as error:

@@ -38,6 +38,8 @@ class JourneyState(PlanModel):
     """Step id -> what came of its last visit, as plain data: the facts `run.<step>.<name>`."""
     rounds: dict[str, int] = {}
     """`repeat` step -> the round it is in, from 1."""
+    begun: tuple[str, ...] = ()
+    """`repeat` steps whose round began in this turn: nothing was waited for in it yet."""
     arrivals: dict[str, int] = {}
     """Step id -> `lead_seq` at its last arrival, for `since: STEP`."""
     keyed_as: dict[str, str] = {}

@@ -125,8 +125,13 @@ class Walk:
 
     def set_round(self, repeat: str, number: int) -> None:
         """Note the round that a loop is in, from 1."""
-        self._update(rounds={**self.state.rounds, repeat: number})
+        begun = tuple(name for name in self.state.begun if name != repeat)
+        self._update(rounds={**self.state.rounds, repeat: number}, begun=(*begun, repeat))
         self.set_result(repeat, round=number)
+
+    def forget_begun(self) -> None:
+        """Say that something passed since the rounds began."""
+        self._update(begun=())
 
     def _update(self, **changes: Any) -> None:
         self.state = self.state.model_copy(update=changes)
@@ -156,19 +161,24 @@ class Walk:
 
     def is_true(self, expression: Expression) -> bool:
         """Evaluate a condition without tracing it. Unknown is not true. Raises `HoldError`."""
+        values = self.values
         try:
-            return evaluate(expression, self.values).truth is True
+            return evaluate(expression, values).truth is True
         except EvaluationError as error:
-            raise HoldError(f"condition of `{self.state.step}` failed: {error}") from error
+            raise self._failed(expression, values, error) from error
 
     def holds(self, expression: Expression, label: str) -> bool:
         """Evaluate a condition and trace it. Unknown is not true. Raises `HoldError`."""
+        values = self.values
         try:
-            verdict = evaluate(expression, self.values)
+            verdict = evaluate(expression, values)
         except EvaluationError as error:
-            raise HoldError(f"condition of `{self.state.step}` failed: {error}") from error
+            raise self._failed(expression, values, error) from error
         self.say(label, result=verdict.truth, values=safe_values(expression, verdict.seen))
         return verdict.truth is True
+
+    def _failed(self, expression: Expression, values: Facts, error: EvaluationError) -> HoldError:
+        return HoldError(f"condition of `{self.state.step}` failed: {failed_words(expression, values, error)}")
 
     def say(self, did: str, **detail: Any) -> None:
         """Add a line to the trace. No personal values."""
@@ -253,6 +263,12 @@ def event_about(event: str, name: str, value: str) -> EventMatch:
 def wait_for(due_at: datetime | None, *arms: Arm) -> Stop:
     """Stop until an instant or an event."""
     return Stop("wait", due_at=due_at, arms=arms)
+
+
+def failed_words(expression: Expression, facts: Facts, error: EvaluationError) -> str:
+    """Return why a condition could not be evaluated, with the values it saw; no personal ones."""
+    seen = safe_values(expression, {name: facts.get(name) for name in expression.variables})
+    return f"{error} ({', '.join(f'{name} = {value}' for name, value in seen.items())})" if seen else str(error)
 
 
 def safe_values(expression: Expression, seen: dict[str, FactValue | None]) -> dict[str, Any]:

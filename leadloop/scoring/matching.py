@@ -1,5 +1,12 @@
 """Matching of events, as scoring, entries, exits and waits use it; it needs no storage."""
 
-from leadloop.journey.matching import event_facts, event_matches, is_true, matches, property_matches
+from leadloop.journey.matching import (
+    event_facts,
+    event_matches,
+    is_true,
+    matches,
+    must_be_true,
+    property_matches,
+)
 
-__all__ = ["event_facts", "event_matches", "is_true", "matches", "property_matches"]
+__all__ = ["event_facts", "event_matches", "is_true", "matches", "must_be_true", "property_matches"]

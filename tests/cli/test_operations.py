@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 
 from leadloop.cli.main import app
 from leadloop.storage.environment import Environment
-from leadloop.storage.tables import Event, Message, MessageStatus, PublicationRow
-from tests.inbox.driver import mails, report, settle
+from leadloop.storage.tables import Call, Due, Event, Message, MessageStatus, PublicationRow, Setting
+from tests.inbox.driver import journeys, mails, report, settle
 from tests.language.workspaces import edited, write
 
 ADDRESS = "yamada@example.jp"
@@ -276,3 +276,47 @@ def test_serve_on_a_taken_port_is_explained(published: Environment) -> None:
     assert result.returncode == 1
     assert "is the port taken?" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_status_tells_what_waits_and_what_failed(published: Environment) -> None:
+    report(published, "form_submitted", email="taro@kaisha.example", properties={"form": "whitepaper"})
+    settle(published)
+    (journey,) = journeys(published)
+    now = published.clock.now()
+    with published.database.write() as session:
+        for key, status, sink in (("a", "failed", False), ("b", "done", True), ("c", "failed", True)):
+            session.add(
+                Call(
+                    call_key=key,
+                    kind="webhook",
+                    enrolment_id=journey.id,
+                    publication_id=journey.publication_id,
+                    step_id="hook",
+                    visit=1,
+                    lead_id=journey.lead_id,
+                    scenario=journey.scenario,
+                    to="crm",
+                    sink=sink,
+                    status=status,
+                    reason="http_404",
+                    created_at=now,
+                )
+            )
+        session.add(Due(key="waiting:x", lead_id=journey.lead_id, kind="waiting", due_at=now,
+                        detail={"scenario": "dormant"}))  # fmt: skip
+        wish = {"what": "move", "digest": "0" * 64}
+        session.add(Setting(key="edition:p", value={"scenarios": {journey.scenario: wish}}))
+        session.add(Setting(key="backfill", value={"publication": "p", "base": None, "round_id": "r",
+                                                   "since": now.isoformat(), "visited": 7}))  # fmt: skip
+    found = document("status")
+    assert found["calls"] == {"failed": 1, "noted only": 2}
+    assert found["failed_calls"][0] == {
+        "scenario": journey.scenario, "to": "crm", "reason": "http_404", "number": 2,
+    }  # fmt: skip
+    assert [(one["scenario"], one["number"]) for one in found["waiting_entries"]] == [("dormant", 1)]
+    assert found["editions"] == [{"scenario": journey.scenario, "what": "move", "remaining": 1}]
+    assert (found["backfill"]["visited"], found["backfill"]["finished"]) == (7, False)
+    text = run("status")
+    assert "waiting entries   dormant 1, the next 2026-11-16 10:00" in text
+    assert "new version       whitepaper-nurture: 1 to be told (move)" in text
+    assert "backfill          7 leads looked at, " in text

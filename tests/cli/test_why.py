@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 from sqlmodel import Session
@@ -14,11 +15,25 @@ from leadloop.cli.why import lines_of
 from leadloop.language import plan as p
 from leadloop.leads.consent import record_refusal
 from leadloop.storage.environment import Environment
-from leadloop.storage.tables import Enrolment, Lead, Message, MessageStatus
-from tests.factories import make_environment, make_lead, make_plans, make_publication
+from leadloop.storage.publications import publish
+from leadloop.storage.tables import (
+    Call,
+    CallStatus,
+    Due,
+    Enrolment,
+    ExperimentDraw,
+    ExperimentWinner,
+    Lead,
+    Message,
+    MessageStatus,
+    Record,
+    TopicSuppression,
+)
+from tests.factories import make_environment, make_lead, make_plans, make_publication, make_workspace
 from tests.inbox.driver import journeys, mails, report, settle
 
 ADDRESS = "yamada@example.jp"
+RECORDS = {"estimate": p.RecordKind(of="lead", fields={"amount": p.FieldSpec(type="int")})}
 
 
 def why(env: Environment) -> str:
@@ -130,7 +145,10 @@ def with_plan(tmp_path: object, **changes: object) -> Environment:
     from pathlib import Path
 
     nurture = make_plans()["whitepaper-nurture"].model_copy(update=changes)
-    env = make_environment(Path(str(tmp_path)), make_publication(plans={nurture.scenario: nurture}))
+    env = make_environment(
+        Path(str(tmp_path)),
+        make_publication(workspace=make_workspace(records=RECORDS), plans={nurture.scenario: nurture}),
+    )
     with env.database.write() as session:
         make_lead(session, env, email=ADDRESS, opt_in=True, stage="mql")
     return env
@@ -203,3 +221,101 @@ def test_why_tells_a_refused_topic(published: Environment) -> None:
 )
 def test_match_in_words(match: p.Matcher, text: str) -> None:
     assert describe_match(match) == text
+
+
+# --- what the whole language brings ---------------------------------------------------------------
+
+
+def test_why_names_records_calls_and_arms(published: Environment) -> None:
+    enter(published)
+    journey = journeys(published)[0]
+    with published.database.write() as session:
+        row = session.get_one(Enrolment, journey.id)
+        row.record_key, row.locked_at, row.move_to = "s1", published.clock.now(), "finish"
+        about = {"enrolment_id": row.id, "lead_id": row.lead_id, "scenario": row.scenario, "step_id": "hook"}
+        calls = {
+            "publication_id": row.publication_id,
+            "visit": 1,
+            "created_at": published.clock.now(),
+            "to": "crm",
+        }
+        session.add(Call(call_key="a", kind="webhook", status=CallStatus.FAILED, code=404, reason="http_404",
+                         attempts=3, **about, **calls))  # fmt: skip
+        session.add(Call(call_key="b", kind="webhook", status=CallStatus.DONE, sink=True, **about, **calls))
+        drawn = {"scenario": row.scenario, "step_id": "issue", "round": "r"}
+        session.add(ExperimentDraw(draw_key="d", enrolment_id=row.id, lead_id=row.lead_id, variant="a",
+                                   drawn_at=published.clock.now(), **drawn))  # fmt: skip
+        figures = {"arms": {"a": [20, 1], "b": [20, 9]}, "why": "not_significant"}
+        session.add(ExperimentWinner(variant="b", figures=figures, decided_at=published.clock.now(), **drawn))
+    lines = why(published).splitlines()
+    assert "  for lead s1, which is not there" in lines
+    assert "  call to crm (step hook) failed 404 (http_404) after 3 tries" in lines
+    assert "  call to crm (step hook) done, noted here only: no address is set" in lines
+    assert "  experiment issue: drawn for a; winner b (not significant; a 1 of 20, b 9 of 20)" in lines
+    assert any("its clock stands still since 2026-11-16 10:00" in line for line in lines)
+    assert "  ends after this step" in lines
+
+
+def test_why_tells_segments_pauses_and_sales(published: Environment) -> None:
+    with published.database.write() as session:
+        lead = find(session)
+        lead.segments, lead.in_sales = ["active", "newsletter"], True
+        lift = [p.EventMatch(event="form_submitted").model_dump(mode="json")]
+        session.add(
+            TopicSuppression(suppression_key="k", lead_id=lead.id, topic="nurture", reason="sunset",
+                             lift_on=lift, at=published.clock.now())
+        )  # fmt: skip
+    lines = why(published).splitlines()
+    assert "in segments active, newsletter" in lines
+    assert "in sales: nurture mail waits" in lines
+    assert "topic nurture stopped by us (sunset) since 2026-11-16 10:00, lifted by form_submitted" in lines
+    assert "    mails of topic nurture would be skipped: suppressed_topic" in lines
+
+
+def test_why_tells_what_waits_and_what_comes(published: Environment) -> None:
+    at = published.clock.now() + timedelta(days=1)
+    with published.database.write() as session:
+        lead_id = find(session).id
+        for key, kind, detail in (
+            ("1", "entry", {"record": "c1"}),
+            ("2", "waiting", {"place": True}),
+            ("3", "waiting", {"after": "e"}),
+        ):  # fmt: skip
+            session.add(Due(key=key, lead_id=lead_id, kind=kind, due_at=at,
+                            detail={"scenario": "whitepaper-nurture", **detail}))  # fmt: skip
+    lines = why(published).splitlines()
+    assert "    its time comes 2026-11-17 10:00 for lead c1" in lines
+    assert "    waits for a place under the limit: 2026-11-17 10:00" in lines
+    assert "    waits until an open journey had its turn; looked at again 2026-11-17 10:00" in lines
+
+
+def test_why_tells_that_a_company_or_a_record_is_missing(tmp_path: object) -> None:
+    assert "    it runs for companies, and the lead has none" in why(
+        with_plan(tmp_path, goal=(), per="company")
+    )
+
+
+def test_why_tells_of_each_record(tmp_path: object) -> None:
+    env = with_plan(tmp_path, goal=(), per="estimate", audience=p.Expression(
+        source="run.estimate.amount > 5", variables={"run.estimate.amount": "int"}))  # fmt: skip
+    assert "    it runs per estimate, and the lead has none" in why(env)
+    with env.database.write() as session:
+        for key, amount in (("e1", 3), ("e2", 9)):
+            session.add(Record(kind="estimate", key=key, lead_id=find(session).id, fields={"amount": amount},
+                               created_at=env.clock.now(), updated_at=env.clock.now()))  # fmt: skip
+    text = why(env)
+    assert "    estimate e1: not in its audience: run.estimate.amount > 5 is not true" in text
+    assert "estimate e2" not in text
+
+
+def test_why_tells_which_journey_of_the_group_is_open(tmp_path: object) -> None:
+    env = with_plan(tmp_path, goal=(), group="early")
+    stored = env.publications.current().publication
+    other = stored.plans["whitepaper-nurture"].model_copy(
+        update={"scenario": "cards", "entry": (p.Entry(match=p.ManualMatch()),)}
+    )
+    with env.database.write() as session:
+        publish(session, stored.model_copy(update={"plans": {**stored.plans, "cards": other}}), "tests",
+                env.clock.now())  # fmt: skip
+    enter(env)
+    assert "    whitepaper-nurture of the same group early is open" in why(env)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from leadloop.inbox import backfill
+from leadloop.inbox import apply, backfill
+from leadloop.inbox.applier import apply_once
 from leadloop.inbox.backfill import backfill_progress, run_backfill
 from leadloop.language import plan as p
 from leadloop.storage.environment import Environment
@@ -76,21 +78,18 @@ def test_backfill_includes_who_is_inactive_already_where_asked(
     env.database.close()
 
 
-def test_backfill_includes_members_stages_and_conditions(tmp_path: Path, clock: ManualClock) -> None:
+def test_backfill_includes_members_and_stages(tmp_path: Path, clock: ManualClock) -> None:
     env = world(tmp_path, clock)
     large = add_lead(env, fields={"employees": 300})
     qualified = add_lead(env, stage="mql")
     add_lead(env, fields={"employees": 3})
     clock.advance(hours=1)
-    vip = p.WhenMatch(when=condition("lead.employees >= 100", lead__employees="int"))
     plans = (
         _include(p.SegmentMatch(segment="large"), name="by-segment"),
         _include(p.StageMatch(stages=("mql",)), name="by-stage"),
-        _include(vip, name="by-condition"),
     )
     republish(env, publication(*plans, segments={"large": LARGE}))
     assert sorted((row.scenario, row.lead_id) for row in journeys(env)) == [
-        ("by-condition", large),
         ("by-segment", large),
         ("by-stage", qualified),
     ]
@@ -286,4 +285,31 @@ def test_segment_that_asks_for_a_changed_one_changes_silently_too(tmp_path: Path
     assert events(env, "segment_entered") == []
     touch(env, lead, fields={"employees": 3})
     assert len(events(env, "segment_left")) == 2
+    env.database.close()
+
+
+def test_event_that_cannot_be_applied_does_not_hide_that_its_lead_is_still_to_be_visited(
+    tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The visit is undone with the event, so the next event must visit the lead again."""
+    env = world(tmp_path, clock)
+    lead = add_lead(env, fields={"employees": 500})
+    clock.advance(hours=1)
+    begin(env, publication(segments={"large": LARGE}))
+    real = apply.score_event
+    answers = iter([ValueError("no score")])
+
+    def score_event(*arguments: Any) -> set[str]:
+        error = next(answers, None)
+        if error is not None:
+            raise error
+        return real(*arguments)
+
+    monkeypatch.setattr(apply, "score_event", score_event)
+    for path in ("/", "/pricing"):
+        report(env, "page_viewed", lead_id=lead, properties={"path": path}, source="tracking")
+    apply_once(env)
+    assert sorted(str(event.parked) for event in events(env, "page_viewed")) == ["None", "ValueError"]
+    assert lead_of(env, lead).segments == ["large"]
+    assert events(env, "segment_entered") == []
     env.database.close()

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ class Compiler:
     """The process that compiles folders, one limited process each."""
 
     def __init__(self, good: Path) -> None:
-        self._process = subprocess.Popen(  # noqa: S603
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.language.hostile_child", str(good)],
             cwd=ROOT,
             stdin=subprocess.PIPE,
@@ -102,7 +103,7 @@ def edit(old: str, new: str, path: str = N) -> Callable[[Path], None]:
 def bomb(signs: str = "abcdefghi") -> str:
     """Return a file whose value would have 9⁹ texts."""
     lines = [f"{signs[0]}: &{signs[0]} [x,x,x,x,x,x,x,x,x]"]
-    for before, name in zip(signs, signs[1:], strict=False):
+    for before, name in pairwise(signs):
         lines.append(f"{name}: &{name} [{','.join(f'*{before}' for _ in range(9))}]")
     return "\n".join(lines)
 

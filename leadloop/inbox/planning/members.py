@@ -12,18 +12,16 @@ from sqlmodel import Session, col, select
 from leadloop.conditions import Facts
 from leadloop.inbox.facts import lead_facts, lead_zone
 from leadloop.journey.calendar import add_span
-from leadloop.journey.matching import is_true, property_matches
+from leadloop.journey.matching import property_matches
 from leadloop.journey.segments import memberships
 from leadloop.language.plan import (
     EntryMatch,
     EventMatch,
-    Expression,
     InactiveMatch,
     Publication,
     ScheduleMatch,
     SegmentMatch,
     StageMatch,
-    WhenMatch,
 )
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment, EnrolmentStatus, Event, Lead
@@ -63,8 +61,6 @@ class MemberCounter:
             return self._who_did(match)
         if isinstance(match, StageMatch):
             return self._leads(col(Lead.stage).in_(match.stages))
-        if isinstance(match, WhenMatch):
-            return self._who_meets(match.when)
         if isinstance(match, InactiveMatch):
             zone = lead_zone(Lead(created_at=self._now), self._new.workspace)
             before = add_span(
@@ -104,9 +100,6 @@ class MemberCounter:
     def _who_would_join(self, segment: str) -> int:
         published = self._new.segments
         return self._asked(lambda facts: segment in memberships(published, facts), f"the segment {segment}")
-
-    def _who_meets(self, condition: Expression) -> int:
-        return self._asked(lambda facts: is_true(condition, facts), "the condition of an entry")
 
     def _asked(self, question: Callable[[Facts], bool], what: str) -> int:
         """Return of how many leads a question is true, asked of the newest ones where they are many."""

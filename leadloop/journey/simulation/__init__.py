@@ -10,6 +10,10 @@
 
 from leadloop.journey.simulation.choices import OVERDUE, Choices, Deed
 from leadloop.journey.simulation.play import simulate
+from leadloop.journey.simulation.reach import Unreached, unreached
 from leadloop.journey.simulation.timeline import BEHAVIOURS, Behaviour, Line, Timeline
 
-__all__ = ["BEHAVIOURS", "OVERDUE", "Behaviour", "Choices", "Deed", "Line", "Timeline", "simulate"]
+__all__ = [
+    "BEHAVIOURS", "OVERDUE", "Behaviour", "Choices", "Deed", "Line", "Timeline", "Unreached", "simulate",
+    "unreached",
+]  # fmt: skip

@@ -110,7 +110,7 @@ def _set_fields(journey: Journey, effect: effects.SetFields) -> None:
             journey.play.lead.company = {**journey.play.lead.company, "name": value}
         else:
             journey.play.lead.fields[name] = value
-    told = ", ".join(f"{name} {value}" for name, value in effect.values.items())
+    told = ", ".join(f"{name} {journey.play.words.value(value)}" for name, value in effect.values.items())
     journey.play.say("data", f"now: {told}", effect.step_id)
     _follow(journey, journey.play.lead.settle(journey.play.now))
 
@@ -158,14 +158,14 @@ def _offer(journey: Journey, effect: effects.MakeOffer) -> None:
     play, outbox = journey.play, journey.outbox
     offer = f"offer-{len(outbox.references) + 1}"
     outbox.references[effect.offer_key] = offer
-    outbox.notices[effect.notice_key] = (
-        effect.step_id,
-        f"notice to {effect.queue}: a hot lead, with the reasons",
-    )
-    properties = {"offer": offer, "queue": effect.queue}
+    whom = _whom(journey, effect.queue, effect.otherwise)
+    told = f"notice to {whom}: a hot {effect.what}, with the reasons"
+    outbox.notices[effect.notice_key] = (effect.step_id, told)
+    queue = whom.partition(" ")[0]
+    properties = {"offer": offer, "queue": queue}
     _follow(journey, play.lead.apply("handed_off", play.now, properties, "verified"))
     chosen = play.choices.outcomes.get(effect.step_id, ("",))[0]
-    for at, event_type, about, text in play.habits.sales(effect, offer, play.now, chosen):
+    for at, event_type, about, text in play.habits.sales(queue, offer, play.now, chosen):
         play.later(at, play.by_sales(event_type, about, text))
 
 
@@ -215,17 +215,20 @@ def _task_done(journey: Journey, effect: effects.MakeTask, task: str, outcome: s
     journey.outbox.open_tasks.discard(task)
     about = {"task": task, "outcome": outcome}
     told = f"task done: {outcome}"
-    if effect.asks_date:
+    answers_given = play.habits.answers(effect.step_id, outcome)
+    if effect.asks_date and answers_given:
         about["date"] = play.habits.next_date(play.now)
         told += f", date {about['date']}"
-    if effect.asks:
+    if effect.asks and answers_given:
         declared = play.publication.workspace.lead_fields
         answers = {
             name: example(declared.get(name, _TEXT), play.habits.answer_at(play.now), play.zone)
             for name in effect.asks
         }
         play.lead.fields.update(answers)
-        told += "; answers: " + ", ".join(f"{name} {value}" for name, value in answers.items())
+        told += "; answers: " + ", ".join(
+            f"{name} {play.words.value(value)}" for name, value in answers.items()
+        )
     play.happen("task_done", about, told, kind="sales", trust="verified")
 
 
@@ -234,7 +237,9 @@ def _withdraw(journey: Journey, effect: effects.WithdrawTask) -> None:
 
 
 def _notify(journey: Journey, effect: effects.Notify) -> None:
-    told = f"notice to {effect.to}: {effect.template}"
+    sender = journey.play.publication.workspace.sender
+    whom = _whom(journey, effect.to, sender.reply_to or sender.address)
+    told = f"notice to {whom}: {effect.template}"
     journey.outbox.notices[effect.notice_key] = (effect.step_id, told)
 
 
@@ -247,9 +252,14 @@ def _tell_exit(journey: Journey, effect: effects.TellExit) -> None:
 
 
 def _whom(journey: Journey, to: str, otherwise: str | None) -> str:
-    """Return who gets a task: a made-up lead has no owner, so that `else` stands in."""
-    names = {"owner": "owner", "last_owner": "last_owner"}
-    known = to not in names or bool(journey.play.lead.fields.get(names[to]))
+    """Return who gets a task or an offer: where nobody owns the lead, `else` stands in."""
+    lead = journey.play.lead
+    company = bool(lead.company.get("owner"))
+    known = {
+        "owner": company or bool(lead.fields.get("owner")),
+        "last_owner": bool(lead.fields.get("last_owner")),
+        "company_owner": company,
+    }.get(to, True)
     return to if known or otherwise is None else f"{otherwise} (there is no {to})"
 
 

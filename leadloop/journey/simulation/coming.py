@@ -33,7 +33,6 @@ from leadloop.language.plan import (
     StageMatch,
     Until,
     WaitSpec,
-    WhenMatch,
 )
 
 _KNOWN_FOR = timedelta(days=30)
@@ -205,8 +204,6 @@ def _stages(lead: SimulatedLead, entry: Entry) -> list[str]:
 
 def _condition(publication: Publication, entry: Entry) -> Expression | None:
     match = entry.match
-    if isinstance(match, WhenMatch):
-        return match.when
     if isinstance(match, SegmentMatch | ScheduleMatch) and match.segment in publication.segments:
         return publication.segments[match.segment].when
     return None

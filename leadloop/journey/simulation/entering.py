@@ -28,7 +28,6 @@ from leadloop.language.plan import (
     ScheduleMatch,
     SegmentMatch,
     StageMatch,
-    WhenMatch,
 )
 
 if TYPE_CHECKING:
@@ -48,7 +47,12 @@ def enter(play: Play) -> Journey | None:
     whose = "a lead made up for this" if play.choices.lead is None else "the lead of the file"
     play.say("note", f"{whose}: {known}", applied=applied)
     if coming.record is not None:
-        play.say("note", f"a record made up for this: {coming.record.told()}")
+        told = ", ".join(
+            f"{name} {play.words.value(value)}"
+            for name, value in coming.record.fields.items()
+            if value is not None
+        )
+        play.say("note", f"a record made up for this: {coming.record.key}" + (f": {told}" if told else ""))
     _meet_conditions(play)
     cause, done, text = _occasion(play)
     play.say("event", text, applied=done)
@@ -88,8 +92,11 @@ def _by(coming: Coming) -> str:
     """Return how it enters, where the line before does not tell it, and what else the entry says."""
     entry = coming.entry
     told = "" if isinstance(entry.match, EventMatch | StageMatch) else f" by {describe_entry(entry)}"
+    if isinstance(entry.match, ManualMatch):
+        told = " by hand"
     if entry.limit is not None:
-        told += f" (at most {entry.limit.count} per {describe_span(entry.limit.per)}; others wait their turn)"
+        per = describe_span(entry.limit.per).removeprefix("1 ")
+        told += f" (at most {entry.limit.count} per {per}; others wait their turn)"
     return told
 
 
@@ -105,11 +112,9 @@ def _occasion(play: Play) -> tuple[SimulatedEvent, Applied, str]:
         found = _stage(play, match)
     elif isinstance(match, SegmentMatch):
         found = _segment(play, match)
-    elif isinstance(match, WhenMatch):
-        found = _apply(play, "lead_created", {}, "the lead becomes known")
     elif isinstance(match, ManualMatch):
-        properties = {"scenario": play.plan.scenario} | _record(play)
-        found = _apply(play, "enrol_requested", properties, "somebody enrols the lead by hand")
+        about: dict[str, Any] = {"scenario": play.plan.scenario} | _record(play)
+        found = _apply(play, "enrol_requested", about, "somebody enrols the lead by hand")
     else:
         properties = {"scenario": play.plan.scenario, "entry": play.coming.index} | _record(play)
         text = f"the time of the entry has come: {describe_entry(play.coming.entry)}"
@@ -207,8 +212,6 @@ def _lost_reason(play: Play) -> str:
 def _meet_conditions(play: Play) -> None:
     """Let the lead be a member, or be where a condition is true, by what it did and by points."""
     match, segments = play.coming.entry.match, play.publication.segments
-    if isinstance(match, WhenMatch):
-        _meet(play, match.when)
     if isinstance(match, SegmentMatch | ScheduleMatch) and match.segment in segments:
         name = match.segment
         if name not in play.lead.segments:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from leadloop.journey.calendar import add_span, at_time
-from leadloop.journey.effects import MakeOffer, MakeTask
+from leadloop.journey.effects import MakeTask
 from leadloop.journey.simulation.choices import OVERDUE, Choices
 from leadloop.journey.simulation.happenings import BY_THE_ENGINE, Happening, Happenings
 from leadloop.journey.simulation.timeline import Behaviour
@@ -18,6 +18,8 @@ _VISIT_DAYS = 12
 _INQUIRY_DAY = 2
 _READS_AFTER = timedelta(hours=3)
 _DAY = timedelta(days=1)
+_HOUR = timedelta(hours=1)
+_MORNING = "11:00"
 _ANSWER_AHEAD = timedelta(days=30)
 _NEXT_DATE = Span(amount=5, unit="business_days")
 
@@ -33,6 +35,7 @@ class Habits:
         zone: ZoneInfo,
         happenings: Happenings,
         choices: Choices,
+        instants: Sequence[datetime] = (),
     ) -> None:
         self._publication = publication
         self._plan = plan
@@ -40,6 +43,7 @@ class Habits:
         self._zone = zone
         self._happenings = happenings
         self._choices = choices
+        self._instants = instants
 
     # --- the lead
 
@@ -49,7 +53,7 @@ class Habits:
             return
         pages, inquiries = self._warming()
         for day in range(1, _VISIT_DAYS + 1):
-            at = at_time(start + timedelta(days=day), "11:00", self._zone)
+            at = at_time(start + timedelta(days=day), _MORNING, self._zone)
             visit = (*pages, *(inquiries if day == _INQUIRY_DAY else ()))
             if visit:
                 yield at, visit
@@ -59,14 +63,15 @@ class Habits:
     ) -> tuple[datetime, list[Happening]] | None:
         """Return what a lead that turns hot does because an `await` hopes for it, half-way to its end.
 
-        Mails are read anyway; what the engine or sales report is not the lead's to do.
+        Where the record has a moment in between, such as the beginning of a seminar, it is an hour
+        after that. Mails are read anyway; what the engine or sales report is not the lead's to do.
         """
         matches = [branch.match for branch in step.branches]
         if self._behaviour != "turns hot" or any(
             isinstance(one, EventMatch) and one.event.startswith("email_") for one in matches
         ):
             return None
-        at = now + (due_at - now) / 2 if due_at is not None else now + _DAY
+        at = self._between(now, due_at)
         for match in matches:
             if isinstance(match, EventMatch) and not match.event.startswith(BY_THE_ENGINE):
                 return at, [self._happenings.matching(match)]
@@ -76,6 +81,14 @@ class Habits:
                 return at, self._happenings.answering(asked[0])
         return None
 
+    def _between(self, now: datetime, due_at: datetime | None) -> datetime:
+        if due_at is None:
+            return now + _DAY
+        moment = next((one + _HOUR for one in self._instants if now < one < due_at - _HOUR), None)
+        half = now + (due_at - now) / 2
+        morning = at_time(half, _MORNING, self._zone)
+        return moment or (morning if now < morning < due_at else half)
+
     def reading(self, template: str, sent_at: datetime) -> Iterator[tuple[datetime, str, str]]:
         """Yield what the lead does with a mail: nothing, or open and click it."""
         if self._behaviour != "ignores":
@@ -84,8 +97,14 @@ class Habits:
 
     # --- sales
 
+    def answers(self, step_id: str, outcome: str) -> bool:
+        """Return whether whoever is reached by a task answers what it asks: who ignores all does not."""
+        step = self._plan.steps.get(step_id)
+        retry = step.retry.on if isinstance(step, TaskStep) and step.retry is not None else ()
+        return self._behaviour != "ignores" and outcome not in retry
+
     def sales(
-        self, offer: MakeOffer, offer_id: str, now: datetime, chosen: str = ""
+        self, queue: str, offer_id: str, now: datetime, chosen: str = ""
     ) -> Iterator[tuple[datetime, str, Mapping[str, Any], str]]:
         """Yield what sales does with an offer: nothing, give it back, or accept it and win, or lose."""
         usual = {"ignores": "expired", "clicks": "rejected", "turns hot": "won"}
@@ -94,14 +113,14 @@ class Habits:
             return
         about = {"offer": offer_id}
         if outcome == "rejected":
-            answered = self._working(offer.queue, now, 90, "business_minutes")
+            answered = self._working(queue, now, 90, "business_minutes")
             yield answered, "handoff_rejected", about, "sales gives the lead back"
             return
-        accepted = self._working(offer.queue, now, 60, "business_minutes")
+        accepted = self._working(queue, now, 60, "business_minutes")
         yield accepted, "handoff_accepted", about, "sales accepts the lead"
         deal: dict[str, Any] = {"deal": f"deal-of-{offer_id}"}
-        yield self._working(offer.queue, now, 2, "business_days"), "deal_opened", deal, "sales opens a deal"
-        closed = self._working(offer.queue, now, 10, "business_days")
+        yield self._working(queue, now, 2, "business_days"), "deal_opened", deal, "sales opens a deal"
+        closed = self._working(queue, now, 10, "business_days")
         if outcome == "won":
             yield closed, "deal_won", deal, "sales wins the deal"
             return

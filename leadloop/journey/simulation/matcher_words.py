@@ -96,8 +96,6 @@ def describe_entry(entry: Entry) -> str:
         return f"schedule {_recurring(match.schedule)}{segment}"
     if isinstance(match, ManualMatch):
         return "by hand"
-    if isinstance(match, WhenMatch):
-        return f"when {describe_match(match)}"
     return f"event {describe_match(match)}" if isinstance(match, EventMatch) else describe_match(match)
 
 

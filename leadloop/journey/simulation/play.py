@@ -29,6 +29,7 @@ from leadloop.language.plan import AwaitStep, Plan, Publication
 
 HORIZON = timedelta(days=500)
 _MOST_LINES = 400
+_VIEW = "page_viewed"
 _OF_MAIL = ("email_", "unsubscribed")
 
 
@@ -51,7 +52,15 @@ class Play:
         self.start, self.zone = self.now, self.lead.zone
         record = self.coming.record
         self.happenings = Happenings(publication, {record.kind: record.key} if record is not None else {})
-        self.habits = Habits(publication, plan, behaviour, self.zone, self.happenings, choices)
+        self.habits = Habits(
+            publication,
+            plan,
+            behaviour,
+            self.zone,
+            self.happenings,
+            choices,
+            record.instants(self.zone) if record is not None else (),
+        )
         self.words = Words(plan, self.zone, language, self._facts)
         self.journey: Journey | None = None
         self._elsewhere = Elsewhere(publication, plan)
@@ -76,6 +85,7 @@ class Play:
         timeline, lead = self.timeline, self.lead
         models = self.publication.scoring.models
         timeline.scores = {name: lead.ledger.points(name, self.now) for name in models}
+        timeline.zone = self.zone.key
         timeline.bands, timeline.stage = dict(lead.ledger.bands), lead.stage
         return timeline
 
@@ -211,7 +221,7 @@ class Play:
         if at_step is not None and journey.state.step != at_step:  # it has gone on since
             return
         for event_type, properties, text in visit:
-            self.happen(event_type, properties, text)
+            self.happen(event_type, properties, text, quiet=at_step is None and event_type == _VIEW)
 
     def _do(self, deed: Deed) -> None:
         """Play what was asked for; a mail, an offer or a task that it is about is the newest one."""

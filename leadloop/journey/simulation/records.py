@@ -36,14 +36,16 @@ class MadeUpRecord:
             put_stored(values, f"run.{self.kind}.{name}", self.fields.get(name), spec.type, zone)
         return values
 
+    def instants(self, zone: ZoneInfo) -> list[datetime]:
+        """Return its moments that have a time of day: when a seminar begins."""
+        timed = [name for name, spec in self.declared.fields.items() if spec.type == "datetime"]
+        facts = self.facts(zone)
+        found = [facts.get(f"run.{self.kind}.{name}") for name in timed]
+        return [one for one in found if isinstance(one, datetime)]
+
     def dates(self) -> dict[str, str]:
         """Return its days as text, for waits."""
         return date_facts(f"run.{self.kind}.", self.fields, self.declared.fields)
-
-    def told(self) -> str:
-        """Return the record in words: `seminar-1: title （例）, starts_at 2026-11-30T14:00:00+09:00`."""
-        values = ", ".join(f"{name} {value}" for name, value in self.fields.items() if value is not None)
-        return f"{self.key}: {values}" if values else self.key
 
 
 def made_up_record(publication: Publication, plan: Plan, start: datetime) -> MadeUpRecord | None:

@@ -38,6 +38,8 @@ class Timeline:
     scores: dict[str, int] = field(default_factory=dict)
     bands: dict[str, str] = field(default_factory=dict)
     stage: str = ""
+    zone: str = "UTC"
+    """The lead's time zone."""
     path: list[str] = field(default_factory=list)
     """Steps in the order of the trace; one that says several things in a row is there once."""
     visited: tuple[str, ...] = ()

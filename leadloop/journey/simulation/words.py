@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,7 @@ Told = tuple[str, str] | None
 
 _DAYS = {"en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), "ja": tuple("月火水木金土日")}
 _HIDDEN = "(known)"
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:[+-]\d\d:\d\d|Z)")
 _INSTANT = ("subscribe", "unsubscribe", "suppress", "tag", "untag", "set", "record", "enrol", "stage")
 
 
@@ -60,6 +62,21 @@ class Words:
             return "data", self._instant(did, trace)
         return None
 
+    def value(self, value: Any) -> str:
+        """Return a value as people read it: instants in the lead's zone, at midnight as days."""
+        if value is None:
+            return "unknown"
+        if isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, str) and _ISO.fullmatch(value):
+            value = datetime.fromisoformat(value)
+        if not isinstance(value, datetime) or value.tzinfo is None:
+            return str(value)
+        local = value.astimezone(self._zone)
+        if local.time() == time():
+            return local.date().isoformat()
+        return shown_time(value, self._zone, self._language)
+
     # --- conditions
 
     def _condition(self, did: str, trace: Mapping[str, Any]) -> str:
@@ -91,7 +108,7 @@ class Words:
     def _seen(self, trace: Mapping[str, Any]) -> list[tuple[str, str]]:
         facts = self._facts()
         return [
-            (name, _value(facts.get(name, value) if value == _HIDDEN else value))
+            (name, self.value(facts.get(name, value) if value == _HIDDEN else value))
             for name, value in trace.get("values", {}).items()
         ]
 
@@ -176,7 +193,7 @@ class Words:
         if trace.get("overdue"):
             return "sales", "the task is overdue"
         if "due" in trace:
-            again = f" for the {trace['again']}. time" if "again" in trace else ""
+            again = f" again (try {trace['again']})" if "again" in trace else ""
             return "sales", f"makes a task{again}, due {self.when(trace['due'])}"
         return None
 
@@ -204,9 +221,11 @@ class Words:
         repeat = self._plan.steps.get(str(trace["of"]))
         most = repeat.most if isinstance(repeat, RepeatStep) else ""
         if "round" in trace:
-            return "branch", f"round {trace['round']} of at most {most} of {trace['of']}"
+            return "branch", f"round {trace['round']} of at most {most}"
         if trace["over"] == "max":
             return "branch", f"{trace['of']} is over: {most} rounds are done"
+        if trace["over"] == "idle":
+            return "branch", f"{trace['of']} is over: nothing was sent or waited for in this round"
         return "branch", f"{trace['of']} is over: its `while` is not true"
 
     def _go(self, trace: Mapping[str, Any]) -> Told:
@@ -249,7 +268,3 @@ _TELLERS: dict[str, Callable[[Words, Mapping[str, Any]], Told]] = {
     "go": Words._go,
     "held": Words._held,
 }
-
-
-def _value(value: Any) -> str:
-    return "unknown" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -15,12 +15,19 @@ class RepeatHandler(InstantHandler):
 
 
 class AgainHandler(InstantHandler):
-    """End a round and begin the next, while there are rounds left and the condition is true."""
+    """End a round and begin the next, while there are rounds left and the condition is true.
+
+    A round in which no mail was sent and no time passed is the last one: the next would be the same
+    (a stream that is exhausted, a mail that nobody may get), up to the bound and in no time.
+    """
 
     def enter(self, step: AgainStep, walk: Walk) -> Target:
         repeat = walk.plan.steps.get(step.repeat)
         if not isinstance(repeat, RepeatStep):
             raise HoldError(f"`{step.id}` ends a loop that is not there")
+        if repeat.id in walk.state.begun:
+            walk.say("repeat", of=repeat.id, over="idle")
+            return repeat.next
         return _round(repeat, walk, walk.state.rounds.get(repeat.id, 1) + 1)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from leadloop.language.plan.base import Frequency, PlanModel, Span
-from leadloop.language.plan.matchers import EventMatch, Expression, Matcher, StageMatch, WhenMatch
+from leadloop.language.plan.matchers import EventMatch, Expression, Matcher, StageMatch
 from leadloop.language.plan.steps import Step
 from leadloop.language.plan.waits import Schedule
 
@@ -55,14 +55,7 @@ class ManualMatch(PlanModel):
 
 
 EntryMatch = Annotated[
-    EventMatch
-    | StageMatch
-    | WhenMatch
-    | SegmentMatch
-    | InactiveMatch
-    | DateMatch
-    | ScheduleMatch
-    | ManualMatch,
+    EventMatch | StageMatch | SegmentMatch | InactiveMatch | DateMatch | ScheduleMatch | ManualMatch,
     Field(discriminator="kind"),
 ]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from leadloop.language.compiler import WORKSPACE
 from leadloop.language.diagnostics import Report
 from leadloop.language.fields import NAME
+from leadloop.language.files import WORKSPACE
 from leadloop.language.messages import Language
 from leadloop.language.plan import Workspace
 from leadloop.language.reading import decode, read
