@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -33,8 +34,8 @@ _KEYS = 20
 def reasons_against(application: Application, plan: Plan) -> list[str]:
     """Return what keeps the lead out of a scenario as things are now. Changes nothing.
 
-    Of a scenario that runs for a record, one line for each of the lead's records. Raises nothing; what
-    cannot be evaluated is said.
+    Of a scenario that runs for a record, one line for each of the lead's records. A condition that
+    cannot be evaluated is a reason too.
     """
     reasons = list(_waiting(application.session, application.lead.id, plan, application))
     keys = _records(application, plan) if runs_for_record(plan) else [""]
@@ -42,9 +43,7 @@ def reasons_against(application: Application, plan: Plan) -> list[str]:
         reasons.append(f"it runs per {plan.per}, and the lead has none")
     for key in keys:
         refusal = _refusal(application, plan, key)
-        if isinstance(refusal, str):
-            reasons.append(refusal)
-        elif refusal is not None:
+        if refusal is not None:
             of = f"{plan.per} {key}: " if key else ""
             reasons += [of + words for words in _words(application, plan, refusal, key)]
     publication = application.publication
@@ -57,13 +56,10 @@ def reasons_against(application: Application, plan: Plan) -> list[str]:
     return reasons
 
 
-def _refusal(application: Application, plan: Plan, key: str) -> Refusal | str | None:
+def _refusal(application: Application, plan: Plan, key: str) -> Refusal | None:
     """Ask as if the first entry's time had come; entries differ in their limits only."""
     event = _as_if(application, plan, key)
-    try:
-        return explain_entry(application, plan, event)
-    except EvaluationError:
-        return "its audience cannot be evaluated for this lead"
+    return explain_entry(application, plan, event)
 
 
 def _as_if(application: Application, plan: Plan, key: str) -> Event:
@@ -89,6 +85,8 @@ def _words(application: Application, plan: Plan, refusal: Refusal, key: str) -> 
         case "goal_met" | "exit_met":
             yield from _met("goal", plan.goal, application, plan, key)
             yield from _met("exit condition", plan.exit_when, application, plan, key)
+        case "condition_failed":
+            yield f"a condition cannot be evaluated: {refusal.problem}"
         case "never_again":
             yield "reentry: never"
         case "cooldown":
@@ -123,7 +121,9 @@ def _met(
 
     facts = entering_values(application, plan, _as_if(application, plan, key), key)
     for match in matchers:
-        if meets_now([match], application, facts):
+        with suppress(EvaluationError):  # another one is what keeps the lead out
+            if not meets_now([match], application, facts):
+                continue
             yield f"its {what} is met already: {describe_match(match)}"
 
 

@@ -61,6 +61,8 @@ class Application:
         """Whether the lead is known to be in line with what is published."""
         self.turn_of: str | None = None
         """The journey whose turn is being taken in this transaction."""
+        self.hold_turn: str | None = None
+        """Why that journey is to be held at the end of its turn."""
 
     @property
     def publication(self) -> Publication:

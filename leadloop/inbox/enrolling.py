@@ -46,6 +46,7 @@ REASONS = {
     "cooldown": "the last journey ended too short a time ago",
     "group": "another journey of the same group is open",
     "limit": "the entry's limit is reached",
+    "condition_failed": "its audience, goal or an exit condition cannot be evaluated for the lead",
     "unknown": "there is no such lead",
     "conflict": "this key was used for another request",
     "failed": "the request could not be applied; the log says why",

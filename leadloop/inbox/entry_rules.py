@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlmodel import Session, col, select
 
+from leadloop.conditions import EvaluationError
 from leadloop.contracts import Next
 from leadloop.inbox import exits
 from leadloop.inbox.entry_events import Asked, asked
@@ -16,7 +17,7 @@ from leadloop.inbox.journey_facts import entering_values
 from leadloop.inbox.records_of import runs_for_record
 from leadloop.journey.calendar import add_span
 from leadloop.language.plan import Plan
-from leadloop.scoring.matching import is_true
+from leadloop.scoring.matching import must_be_true
 from leadloop.storage.tables import (
     ArmedWait,
     Call,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 Code = Literal[
     "no_entry", "no_company", "no_record", "erased", "audience", "goal_met", "exit_met", "entered", "open",
-    "never_again", "cooldown", "group", "limit",
+    "never_again", "cooldown", "group", "limit", "condition_failed",
 ]  # fmt: skip
 
 
@@ -46,6 +47,8 @@ class Refusal:
     """The journey that stands in the way: `open`, `group`, `entered`, `never_again`, `cooldown`."""
     until: datetime | None = None
     """When it could enter: `cooldown`, `limit`."""
+    problem: str | None = None
+    """The condition that could not be evaluated, with impersonal values: `condition_failed`."""
 
 
 def explain_entry(application: Application, plan: Plan, event: Event) -> Refusal | None:
@@ -73,12 +76,15 @@ def refused(application: Application, wish: Asked) -> Refusal | None:
     if runs_for_record(plan) and not wish.record_key:
         return Refusal("no_record")
     facts = entering_values(application, plan, wish.cause, wish.record_key)
-    if plan.audience is not None and not is_true(plan.audience, facts):
-        return Refusal("audience")
-    if exits.meets_now(plan.goal, application, facts):
-        return Refusal("goal_met")
-    if exits.meets_now(plan.exit_when, application, facts):
-        return Refusal("exit_met")
+    try:
+        if plan.audience is not None and not must_be_true(plan.audience, facts):
+            return Refusal("audience")
+        if exits.meets_now(plan.goal, application, facts):
+            return Refusal("goal_met")
+        if exits.meets_now(plan.exit_when, application, facts):
+            return Refusal("exit_met")
+    except EvaluationError as error:
+        return Refusal("condition_failed", problem=str(error))
     return _again(application, wish) or _group(application, wish)
 
 

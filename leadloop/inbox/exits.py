@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import Session, col, select
 
-from leadloop.conditions import Facts
+from leadloop.conditions import EvaluationError, Facts
 from leadloop.inbox.calls import drop_calls
+from leadloop.inbox.holding import hold_journey
 from leadloop.inbox.journey_facts import JourneyReader
 from leadloop.inbox.sales_lock import sync_sales_lock
 from leadloop.inbox.waits import disarm
@@ -16,7 +17,7 @@ from leadloop.inbox.wakes import ask_wake
 from leadloop.language.plan import EventMatch, Matcher, Plan, RecycleStep, StageMatch, WhenMatch
 from leadloop.sales.offers import withdraw_offers
 from leadloop.sales.tasks import withdraw_tasks
-from leadloop.scoring.matching import is_true, matches
+from leadloop.scoring.matching import matches, must_be_true
 from leadloop.scoring.reading import COOLDOWN
 from leadloop.storage.tables import Due, Enrolment, EnrolmentStatus, Event, Message, MessageStatus
 
@@ -95,11 +96,12 @@ def meets_now(matchers: Sequence[Matcher], application: Application, facts: Fact
     """Return whether a goal or exit condition is already met, so that the lead must not enter.
 
     `facts` are those of the journey that would begin (`entering_values`); None stands for the lead's.
+    Raises `EvaluationError` where a condition cannot be evaluated for the lead.
     """
     for match in matchers:
         if isinstance(match, StageMatch) and application.lead.stage in match.stages:
             return True
-        if isinstance(match, WhenMatch) and is_true(match.when, facts or application.facts):
+        if isinstance(match, WhenMatch) and must_be_true(match.when, facts or application.facts):
             return True
     return False
 
@@ -116,23 +118,29 @@ def _why(
     if enrolment.shielded:
         return None
     reader = JourneyReader(application, enrolment, plan)
+    failed: str | None = None
     for outcome, matchers in ((GOAL, plan.goal), (EXITED, plan.exit_when)):
         for match in matchers:
-            if _is_met(reader, match, events):
-                return outcome, _describe(match)
+            try:
+                if _is_met(reader, match, events):
+                    return outcome, _describe(match)
+            except EvaluationError as error:
+                failed = failed or f"{outcome} failed: {error}"
+    if failed is not None:  # and no other matcher ends it
+        hold_journey(application, enrolment, failed)
     return None
 
 
 def _is_met(reader: JourneyReader, match: Matcher, events: Sequence[Event]) -> bool:
     application, enrolment = reader.application, reader.enrolment
     if isinstance(match, WhenMatch):
-        return is_true(match.when, reader.facts_for(match))
+        return must_be_true(match.when, reader.facts_for(match))
     for event in events:
         if event.id == enrolment.cause_event_id:
             continue
         if isinstance(match, EventMatch) and match.of and not _of(application, enrolment, match, event):
             continue
-        if reader.concerns(event) and matches(match, event, reader.facts_for(match)):
+        if reader.concerns(event) and matches(match, event, reader.facts_for(match), must_be_true):
             return True
     return False
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from leadloop.inbox.waits import disarm
-from leadloop.storage.tables import Enrolment, EnrolmentStatus
+from sqlmodel import col, delete
+
+from leadloop.storage.tables import ArmedWait, Enrolment, EnrolmentStatus
 
 if TYPE_CHECKING:
     from leadloop.inbox.apply import Application
@@ -32,5 +33,5 @@ def hold_journey(application: Application, enrolment: Enrolment, reason: str) ->
         enrolment.status = EnrolmentStatus.HELD
         enrolment.held_reason = reason
         enrolment.due_at = None
-        disarm(application.session, enrolment.id)
+        application.session.exec(delete(ArmedWait).where(col(ArmedWait.enrolment_id) == enrolment.id))
         application.session.add(enrolment)

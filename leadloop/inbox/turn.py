@@ -125,6 +125,8 @@ class _Turn:
             following = Next(kind="end", outcome=enrolment.outcome)
         else:
             following = self._go_on(cause)
+            if self.application.hold_turn is not None and enrolment.status == EnrolmentStatus.RUNNING:
+                following = self._hold(following, self.application.hold_turn)
         enrolment.turn_no = self.turn_no
         enrolment.moved_at = self.application.now
         enrolment.next = following.model_dump(mode="json", exclude_defaults=True) | {"kind": following.kind}
@@ -234,6 +236,14 @@ class _Turn:
         step = self.plan.steps.get(state.step)
         if isinstance(step, ExperimentStep) and isinstance(cause, TimedOut):
             decide_winner(self.application, self.enrolment, self.plan, step)
+
+    def _hold(self, following: Next, reason: str) -> Next:
+        """Hold the journey where a condition on it failed in this turn, and nothing of it is on its way."""
+        if following.kind != "wait":
+            return following
+        waits.disarm(self.session, self.enrolment.id)
+        self.trace.append({"step": str(self.enrolment.state.get("step")), "did": "held", "reason": reason})
+        return self._stop(Stop("held", reason=reason))
 
     def _wait(self, decision: Decision) -> BranchTaken | None:
         """Arm the waits; return the branch that was satisfied already, if any."""

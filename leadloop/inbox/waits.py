@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 from sqlmodel import Session, col, delete, select
 
+from leadloop.conditions import EvaluationError
+from leadloop.inbox.holding import hold_journey
 from leadloop.inbox.journey_facts import JourneyReader
 from leadloop.inbox.wakes import ask_wake
 from leadloop.journey.state import Arm
 from leadloop.language.plan import Armed, ChangeMatch, EventMatch, StageMatch, WhenMatch
-from leadloop.scoring.matching import is_true, matches
+from leadloop.scoring.matching import matches, must_be_true
 from leadloop.storage.tables import ArmedWait, Enrolment, Event, Message
 
 if TYPE_CHECKING:
@@ -46,7 +48,12 @@ def satisfy(application: Application, events: Sequence[Event]) -> None:
     for arm in rows:
         if arm.enrolment_id in decided:
             continue
-        event = _satisfying(arm, events, readers[arm.enrolment_id])
+        try:
+            event = _satisfying(arm, events, readers[arm.enrolment_id])
+        except EvaluationError as error:
+            decided.add(arm.enrolment_id)
+            _hold(readers[arm.enrolment_id], error)
+            continue
         if event is None:
             continue
         decided.add(arm.enrolment_id)
@@ -88,7 +95,12 @@ def arm_waits(
                 )
                 .order_by(col(Event.lead_seq))
             ).all()
-            found = next((event for event in earlier if _fits(row, arm.match, event, reader)), None)
+            found = None
+            try:
+                found = next((event for event in earlier if _fits(row, arm.match, event, reader)), None)
+            except EvaluationError as error:
+                decided = True
+                _hold(reader, error)
             if found is not None:
                 decided = True
                 row.satisfied_by = found.id
@@ -116,7 +128,7 @@ def _satisfying(arm: ArmedWait, events: Sequence[Event], reader: JourneyReader) 
     if isinstance(match, ChangeMatch):
         return CONDITION if reader.has_changed(match) else None
     if isinstance(match, WhenMatch):
-        return CONDITION if is_true(match.when, reader.facts_for(match)) else None
+        return CONDITION if must_be_true(match.when, reader.facts_for(match)) else None
     for event in events:
         if (event.lead_seq or 0) > arm.since_seq and _fits(arm, match, event, reader):
             return event
@@ -128,7 +140,12 @@ def _fits(arm: ArmedWait, match: Armed, event: Event, reader: JourneyReader) -> 
         return False
     if isinstance(match, EventMatch) and match.of and event.message_id not in arm.message_ids:
         return False
-    return reader.concerns(event) and matches(match, event, reader.facts_for(match))
+    return reader.concerns(event) and matches(match, event, reader.facts_for(match), must_be_true)
+
+
+def _hold(reader: JourneyReader, error: EvaluationError) -> None:
+    step = reader.enrolment.state.get("step")
+    hold_journey(reader.application, reader.enrolment, f"condition of `{step}` failed: {error}")
 
 
 def _event_type(match: Armed) -> str | None:

@@ -178,7 +178,9 @@ class Walk:
         return verdict.truth is True
 
     def _failed(self, expression: Expression, values: Facts, error: EvaluationError) -> HoldError:
-        return HoldError(f"condition of `{self.state.step}` failed: {failed_words(expression, values, error)}")
+        return HoldError(
+            f"condition of `{self.state.step}` failed: {failed_words(expression, values, error)}"
+        )
 
     def say(self, did: str, **detail: Any) -> None:
         """Add a line to the trace. No personal values."""
@@ -268,7 +270,9 @@ def wait_for(due_at: datetime | None, *arms: Arm) -> Stop:
 def failed_words(expression: Expression, facts: Facts, error: EvaluationError) -> str:
     """Return why a condition could not be evaluated, with the values it saw; no personal ones."""
     seen = safe_values(expression, {name: facts.get(name) for name in expression.variables})
-    return f"{error} ({', '.join(f'{name} = {value}' for name, value in seen.items())})" if seen else str(error)
+    return (
+        f"{error} ({', '.join(f'{name} = {value}' for name, value in seen.items())})" if seen else str(error)
+    )
 
 
 def safe_values(expression: Expression, seen: dict[str, FactValue | None]) -> dict[str, Any]:

@@ -17,7 +17,8 @@ MONDAY = datetime(2026, 11, 16, 10, tzinfo=TOKYO)
 RECORDS = """\
 records:
   seminar: {fields: {title: text, starts_at: datetime}}
-  contract: {of: company, contact: lead, fields: {renews_on: date, status: {type: enum, values: [active, ended]}}}
+  contract: {of: company, contact: lead,
+             fields: {renews_on: date, status: {type: enum, values: [active, ended]}}}
 """
 EVENTS = """\
   seminar_registered: {seminar: seminar}

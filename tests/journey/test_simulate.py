@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from leadloop.journey.simulation import BEHAVIOURS, Behaviour, Line, Timeline, simulate
+from leadloop.journey.simulation import BEHAVIOURS, Behaviour, Choices, Line, Timeline, simulate, unreached
 from leadloop.language.compiler import compile_workspace
 from leadloop.language.plan import Publication
 
@@ -119,37 +116,44 @@ def test_simulation_is_the_same_every_time(shipped: Publication) -> None:
     assert first == simulate(shipped, "whitepaper-nurture", "turns hot", MONDAY)
 
 
-def run_try(*arguments: str) -> subprocess.CompletedProcess[str]:
-    program = str(Path(sys.executable).parent / "leadloop")
-    return subprocess.run(
-        [program, "try", *arguments], cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False
+@pytest.mark.parametrize("behaviour", BEHAVIOURS)
+@pytest.mark.parametrize(
+    ("scenario", "outcomes"),
+    [
+        ("abandoned-estimate", ("done", "done", "done")),
+        ("account-hot", ("unaccepted", "rejected", "won")),
+        ("business-cards", ("quiet", "exhausted", "goal")),
+        ("dormant", ("sunset", "reactivated", "reactivated")),
+        ("free-trial", ("expired", "expired", "goal")),
+        ("inquiry-fast-lane", ("unreachable", "appointment", "appointment")),
+        ("lost-deal-recycle", ("exhausted", "exhausted", "in_sales")),
+        ("newsletter", ("sent", "sent", "sent")),
+        ("renewal", ("churn", "asked", "asked")),
+        ("sales-handoff", ("unaccepted", "completed", "won")),
+        ("seminar", ("not_registered", "not_registered", "completed")),
+        ("whitepaper-nurture", ("exhausted", "exhausted", "goal")),
+    ],
+)
+def test_shipped_scenario_ends_in_a_named_outcome(
+    shipped: Publication, scenario: str, outcomes: tuple[str, str, str], behaviour: Behaviour
+) -> None:
+    timeline = simulate(shipped, scenario, behaviour, MONDAY)
+    assert timeline.outcome == outcomes[BEHAVIOURS.index(behaviour)]
+    assert timeline.lines[-1].text.startswith((f"ends: {timeline.outcome}", "sales-handoff takes"))
+
+
+def test_every_shipped_scenario_is_tried(shipped: Publication) -> None:
+    mark = next(
+        one for one in test_shipped_scenario_ends_in_a_named_outcome.pytestmark if len(one.args[0]) == 2
+    )  # type: ignore[attr-defined]
+    assert {scenario for scenario, _ in mark.args[1]} == shipped.plans.keys()
+
+
+def test_steps_that_nobody_reached_come_with_an_option_that_leads_there(shipped: Publication) -> None:
+    timelines = [simulate(shipped, "inquiry-fast-lane", one, MONDAY) for one in BEHAVIOURS]
+    hints = {one.step: one.hint for one in unreached(shipped.plans["inquiry-fast-lane"], timelines)}
+    assert hints["stop"] == "--outcome call=refused"
+    stopped = simulate(
+        shipped, "inquiry-fast-lane", "ignores", MONDAY, Choices(outcomes={"call": ("refused",)})
     )
-
-
-def test_try_prints_three_timelines_as_one_document() -> None:
-    done = run_try("whitepaper-nurture", "--from", "2026-11-16", "--json")
-    document = json.loads(done.stdout)
-    assert [one["behaviour"] for one in document["timelines"]] == list(BEHAVIOURS)
-    assert document["timelines"][0]["lines"][0]["at"] == "2026-11-16T10:00:00+09:00"
-
-
-def test_try_names_the_scenarios_where_one_is_unknown() -> None:
-    done = run_try("whitepaper-nuture")
-    assert done.returncode == 1
-    assert "did you mean `whitepaper-nurture`?" in done.stderr
-    assert "sales-handoff" in done.stderr
-    assert done.stdout == ""
-
-
-def test_try_needs_neither_database_nor_temporal() -> None:
-    code = (
-        "import sys\n"
-        "from leadloop.cli.main import app\n"
-        "try:\n    app(['try', 'sales-handoff'])\n"
-        "except SystemExit:\n    pass\n"
-        "print(*{'sqlmodel', 'sqlalchemy', 'temporalio', 'fastapi'} & set(sys.modules))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=60, check=True
-    )
-    assert done.stdout.splitlines()[-1] == ""
+    assert "stop" in stopped.visited

@@ -435,7 +435,7 @@ def _flow(value: Any, random: Random) -> str:
     if not isinstance(value, str):
         return json.dumps(value)
     style = random.random()
-    if style < 0.5 and _BARE.fullmatch(value):
+    if style < 0.5 and _BARE.fullmatch(value) and value.lower() != "null":
         return value
     return json.dumps(value, ensure_ascii=False) if style < 0.75 else "'" + value.replace("'", "''") + "'"
 

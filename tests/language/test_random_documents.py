@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from leadloop.language.compiler import Compilation, compile_workspace
@@ -17,7 +17,12 @@ from leadloop.language.plan import AgainStep, Plan, PlanModel, Publication, Repe
 from tests.language.documents import documents, dump, files_of
 from tests.language.workspaces import compiled, write
 
-LIGHT = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+LIGHT = settings(
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],  # to make a failure smaller would take minutes
+    suppress_health_check=list(HealthCheck),
+)
 SEEDS = st.integers(0, 2**32)
 
 

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from leadloop.conditions import Facts
+from leadloop.conditions import Facts, FactValue
 from leadloop.journey.calendar import add_span, resolve_wait
 from leadloop.journey.matching import is_true, matches
 from leadloop.journey.schedule import next_instant
@@ -162,17 +162,15 @@ def _made_up(
     record: MadeUpRecord | None,
 ) -> list[str]:
     """Give the lead fields, tags and a stage that let it in, and what else brings it points."""
-    required = [one for one in (plan.audience, _condition(publication, entry)) if one is not None]
-    required += [
-        publication.segments[name].when
-        for one in required
-        for name in _segments(one)
-        if name in publication.segments
-    ]
+    asked = [one for one in (plan.audience, _condition(publication, entry)) if one is not None]
+    named = [name for one in asked for name in _segments(one) if name in publication.segments]
+    required = [*(publication.segments[name].when for name in named), *asked]
     wishes = [*required, *_worth_points(publication)]
     stages = _stages(lead, entry)
     before = lead.stage
-    around = record.facts(lead.zone) if record is not None else {}
+    around: dict[str, FactValue] = record.facts(lead.zone) if record is not None else {}
+    if named:  # their conditions come first, so that it will be a member
+        around["lead.segments"] = named
     best: Facts = {}
     for stage in stages:
         lead.stage = stage
