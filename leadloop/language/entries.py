@@ -120,7 +120,8 @@ class EntryReader:
             why_not="an entry knows only the lead and the event",
             vocabulary=self.vocabulary,
         )
-        return MatchReader(self.vocabulary, scope, kinds=("event", "stage")).read(fields)
+        match = MatchReader(self.vocabulary, scope, kinds=("event", "stage")).read(fields)
+        return match if isinstance(match, EventMatch | StageMatch) else None
 
     def _segment(self, fields: Fields) -> SegmentMatch | None:
         name = fields.known("segment", "segment", self.vocabulary.segments)

@@ -176,13 +176,13 @@ def record_permission(
     _add(session, lead_id, [topic], basis, event_id, at)
 
 
-def refuses(session: Session, lead_id: str, topic: str) -> bool:
-    """Return whether a refusal of the topic stands: the person has said nothing newer."""
+def refused_since(session: Session, lead_id: str, topic: str) -> datetime | None:
+    """Return since when a refusal of the topic stands; None where the person has said something newer."""
     rows = _answers(session, lead_id, topic)
     refused_at = max((row.at for row in rows if row.basis == REFUSED), default=None)
-    if refused_at is None:
-        return False
-    return not any(row.basis != REFUSED and row.at > refused_at for row in rows)
+    if refused_at is None or any(row.basis != REFUSED and row.at > refused_at for row in rows):
+        return None
+    return refused_at
 
 
 def opted_in_topics(answer: object, workspace: Workspace) -> list[str]:

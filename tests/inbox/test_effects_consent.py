@@ -11,6 +11,7 @@ from leadloop.language import plan as p
 from leadloop.leads.consent import MailVerdict, may_mail
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Consent, Lead, TopicSuppression, Turn
+from tests.factories import make_lead
 from tests.inbox.driver import events, journeys, report, settle
 from tests.inbox.played import enter, environment, plan_of, rest, row_of
 
@@ -131,3 +132,19 @@ def test_suppress_does_not_give_back_what_the_person_refused(tmp_path: Path) -> 
     report(env, "form_submitted", lead_id=journey.lead_id, properties={"form": "contact"}, source="form")
     apply_once(env)
     assert verdict(env, journey.lead_id) == MailVerdict(False, reason="unsubscribed")
+
+
+def test_subscribe_answers_a_request_that_is_newer_than_the_refusal(tmp_path: Path) -> None:
+    answer = p.SubscribeStep(id="answer", topic="service", basis="request")
+    viewed = p.Entry(match=p.EventMatch(event="page_viewed"))
+    env = environment(tmp_path, plan_of(answer, rest(), entry=(viewed,)))
+    with env.database.write() as session:
+        lead = make_lead(session, env)
+    for event, properties in (("unsubscribed", {}), ("page_viewed", {"path": "/seminar"})):
+        report(env, event, lead_id=lead.id, properties=properties, trust="verified")
+        apply_once(env)
+        env.clock.advance(hours=1)  # type: ignore[attr-defined]
+    assert not verdict(env, lead.id, "service").allowed
+    settle(env)
+    assert verdict(env, lead.id, "service") == MailVerdict(True, basis="request")
+    assert verdict(env, lead.id) == MailVerdict(False, reason="unsubscribed")

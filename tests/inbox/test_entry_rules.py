@@ -209,6 +209,28 @@ def test_company_cooldown_counts_for_everybody_of_it(tmp_path: Path, clock: Manu
     env.database.close()
 
 
+def test_cooldown_in_business_days_leaves_out_holidays_of_the_send_window(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    """Three business days after Friday 20 November are Thursday: Monday 23 is 勤労感謝の日."""
+    rule = p.Reentry(cooldown=p.Span(amount=3, unit="business_days"))
+    env = world(tmp_path, clock, scenario(FORM, wait=None, reentry=rule))
+    lead = add_lead(env)
+    clock.instant = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
+    _form(env, lead)
+    settle(env)
+    clock.instant = datetime(2026, 11, 25, 1, 0, tzinfo=UTC)  # with weekdays alone it would be over
+    _form(env, lead)
+    settle(env)
+    assert len(journeys(env)) == 1
+    assert _why(env, lead, form="contact") == "cooldown"
+    clock.instant = datetime(2026, 11, 26, 1, 0, tzinfo=UTC)
+    _form(env, lead)
+    settle(env)
+    assert len(journeys(env)) == 2
+    env.database.close()
+
+
 def test_people_of_a_company_are_counted_once_each_within_the_time(
     tmp_path: Path, clock: ManualClock
 ) -> None:

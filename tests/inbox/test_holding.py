@@ -10,6 +10,7 @@ from sqlmodel import select
 
 from leadloop.inbox.apply import Application
 from leadloop.inbox.entry_rules import explain_entry
+from leadloop.inbox.publishing import publish_workspace
 from leadloop.language import plan as p
 from leadloop.storage.database import lock_lead
 from leadloop.storage.environment import Environment
@@ -22,7 +23,6 @@ from tests.inbox.entry_worlds import (
     condition,
     days,
     publication,
-    republish,
     scenario,
     touch,
     world,
@@ -84,12 +84,12 @@ def test_condition_of_an_exit_that_fails_holds_the_journey_once(
 
 
 def test_exit_that_is_met_ends_the_journey_although_another_fails(tmp_path: Path, clock: ManualClock) -> None:
-    exits = (p.WhenMatch(when=SHARE), p.StageMatch(stages=("mql",)))
+    exits = (p.WhenMatch(when=SHARE), p.StageMatch(stages=("customer",)))
     env, lead = _begun(tmp_path, clock, scenario(FORM, exit_when=exits))
     with env.database.write() as session:
         application = Application(session, env, lock_lead(session, lead), env.clock.now())
         application.lead.fields = {"employees": 0}
-        application.move_stage("mql", None)
+        application.move_stage("customer", None)
         application.settle()
     (journey,) = journeys(env)
     assert (journey.outcome, journey.held_reason) == ("exited", None)
@@ -141,9 +141,8 @@ def test_journey_whose_condition_is_mended_goes_on(tmp_path: Path, clock: Manual
     touch(env, lead, fields={"employees": 0})
     _held(env)
     sound = condition("lead.employees > 0 && 100 / lead.employees >= 50", lead__employees="int")
-    republish(
-        env, publication(scenario(FORM, goal=(p.WhenMatch(when=sound),), on_edit=p.OnEdit(default="move")))
-    )
+    mended = scenario(FORM, goal=(p.WhenMatch(when=sound),), on_edit=p.OnEdit(default="move"))
+    publish_workspace(env, publication(mended), "tests", clock.now())
     settle(env)
     (journey,) = journeys(env)
     assert journey.status == EnrolmentStatus.RUNNING

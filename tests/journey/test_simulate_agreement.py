@@ -127,7 +127,7 @@ def agree(folder: Path, steps: str, header: str = "", **choices: object) -> list
     chosen = Choices(**choices)  # type: ignore[arg-type]
     engine = Engine(folder, publication, chosen)
     journey = engine.play()
-    results = journey.state["results"]
+    results = journey.state.get("results") or {}
     drawn = {step: one["variant"] for step, one in results.items() if "variant" in one}
     timeline = simulate(publication, "welcome", "ignores", MONDAY, replace(chosen, arms=drawn))
     sent = [one.template for one in mails(engine.env) if one.status == MessageStatus.SENT]

@@ -254,7 +254,7 @@ class _Writer:
         return {"repeat": step}
 
     def experiment_step(self, sends: list[str], depth: int) -> Step:
-        arms = {name: {"steps": self.steps(sends, depth + 1)} for name in ("a", "b")}
+        arms: dict[str, Step] = {name: {"steps": self.steps(sends, depth + 1)} for name in ("a", "b")}
         step: Step = {"metric": {"did": "email_clicked", "within": "4 hours"}, "variants": arms}
         if self.maybe():
             step["control"] = "10 %"

@@ -208,7 +208,6 @@ ENTRIES = [
         "monthly, no. 2 Tuesday 10:00",
     ),
     ({"kind": "stage", "stages": ["mql", "pql"]}, "ステージ mql, pql", "stage mql, pql"),
-    ({"kind": "when", "when": {"source": "lead.employees > 5"}}, "lead.employees > 5", "lead.employees > 5"),
 ]
 
 

@@ -15,10 +15,13 @@ def subscribe(
 ) -> dict[str, Any] | None:
     """Write a permission; its proof is the event `subscribed`, which names the topic and the basis.
 
-    A refusal that stands is not touched: only the person can take it back.
+    A refusal that stands is not touched: only the person can take it back. A refusal older than the
+    journey does not keep an answer (`request`) to what the person asked for since.
     """
     session, lead = application.session, application.lead
-    if consent.refuses(session, lead.id, effect.topic):
+    refused_at = consent.refused_since(session, lead.id, effect.topic)
+    answers = effect.basis == "request" and refused_at is not None and refused_at < enrolment.entered_at
+    if refused_at is not None and not answers:
         return {"step": effect.step_id, "did": "subscribe", "refused": "unsubscribed"}
     proof = application.emit("subscribed", None, topic=effect.topic, basis=effect.basis)
     session.flush()
