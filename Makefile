@@ -41,7 +41,7 @@ format: $(INSTALLED) ## let ruff lay out the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(INSTALLED)  ## measure how long `leadloop check` takes to start
+bench: $(INSTALLED)  ## measure how long `leadloop check` takes: one file, and 100 scenarios
 	$(BIN)/python bench/check_speed.py $(ARGS)
 
 faults: $(INSTALLED) ## run the tests that kill, cut and corrupt (minutes)

@@ -12,7 +12,7 @@ from leadloop.cli.keeping_out import reasons_against
 from leadloop.cli.standing import arms_of, calls_of, pauses_of, record_of
 from leadloop.inbox.apply import Application
 from leadloop.inbox.causes import LOST
-from leadloop.inbox.facts import lead_zone
+from leadloop.inbox.facts import company_of, lead_zone
 from leadloop.journey.state import JourneyState
 from leadloop.language.plan import (
     Armed,
@@ -53,7 +53,7 @@ def explain_lead(session: Session, env: Environment, lead_id: str) -> dict[str, 
     lead = session.get_one(Lead, lead_id)
     publication = env.publications.current(session).publication
     now = env.clock.now()
-    zone = lead_zone(lead, publication.workspace)
+    zone = lead_zone(lead, publication.workspace, company_of(session, lead))
     journeys = session.exec(
         select(Enrolment).where(Enrolment.lead_id == lead_id).order_by(col(Enrolment.id))
     ).all()

@@ -148,7 +148,8 @@ def _lead(session: Session, lead_id: str) -> Lead:
 
 
 def _zone(session: Session, env: Environment, lead_id: str) -> Any:
-    from leadloop.inbox.facts import lead_zone
+    from leadloop.inbox.facts import company_of, lead_zone
 
     workspace = env.publications.current(session).publication.workspace
-    return lead_zone(_lead(session, lead_id), workspace)
+    lead = _lead(session, lead_id)
+    return lead_zone(lead, workspace, company_of(session, lead))

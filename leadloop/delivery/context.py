@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from leadloop.conditions import FactValue
 from leadloop.delivery.scope import template_context
-from leadloop.inbox.facts import lead_facts, lead_zone
+from leadloop.inbox.facts import company_of, lead_facts, lead_zone
 from leadloop.inbox.journey_facts import run_values
 from leadloop.language.plan import Publication
 from leadloop.storage.environment import Environment
@@ -39,7 +39,7 @@ def journey_context(
 ) -> dict[str, Any]:
     """Return plain data about a journey's lead, its company and its run, for a template or a call."""
     workspace = publication.workspace
-    zone = lead_zone(lead, workspace)
+    zone = lead_zone(lead, workspace, company_of(session, lead))
     person = _below(lead_facts(session, publication, lead, env.clock.now()), "lead")
     plan = env.publications.plan(enrolment.plan_digest, session)
     run = _below(run_values(session, workspace, zone, enrolment, plan), "run")

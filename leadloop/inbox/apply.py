@@ -70,7 +70,7 @@ class Application:
 
     @property
     def zone(self) -> ZoneInfo:
-        return lead_zone(self.lead, self.publication.workspace)
+        return lead_zone(self.lead, self.publication.workspace, self.reader.company)
 
     @property
     def workspace_zone(self) -> ZoneInfo:

@@ -17,7 +17,7 @@ from leadloop.sales.deals import open_deals
 from leadloop.scoring.ledger import LeadLedger, shown
 from leadloop.storage.tables import Company, Lead, LeadScore
 
-__all__ = ["BUILT_IN", "LeadReader", "lead_facts", "lead_zone", "run_facts"]
+__all__ = ["BUILT_IN", "LeadReader", "company_of", "lead_facts", "lead_zone", "run_facts"]
 
 BUILT_IN = (
     "email", "family_name", "given_name", "family_kana", "given_kana", "honorific", "department",
@@ -26,9 +26,14 @@ BUILT_IN = (
 )  # fmt: skip
 
 
-def lead_zone(lead: Lead, workspace: Workspace) -> ZoneInfo:
-    """Return the lead's time zone: its own, else the workspace's."""
-    for name in (lead.timezone, workspace.timezone):
+def company_of(session: Session, lead: Lead) -> Company | None:
+    """Return the lead's company; read once per session."""
+    return session.get(Company, lead.company_id) if lead.company_id else None
+
+
+def lead_zone(lead: Lead, workspace: Workspace, company: Company | None = None) -> ZoneInfo:
+    """Return the lead's time zone: its own, else its company's, else the workspace's."""
+    for name in (lead.timezone, company.timezone if company is not None else None, workspace.timezone):
         if name:
             try:
                 return ZoneInfo(name)
@@ -44,9 +49,13 @@ class LeadReader:
         self._session = session
         self._publication = publication
         self._lead = lead
-        self._company: Company | None = None
         self._open_deals: int | None = None
         self.ledger = LeadLedger(session, lead.id)
+
+    @property
+    def company(self) -> Company | None:
+        """The lead's company; the session keeps it."""
+        return company_of(self._session, self._lead)
 
     def deals_changed(self) -> None:
         """Say that a deal was opened or closed."""
@@ -55,7 +64,7 @@ class LeadReader:
     def facts(self, now: datetime) -> dict[str, FactValue]:
         """Return every known `lead.*` fact, `now`, and the lead's past. An unknown fact is absent."""
         lead, workspace = self._lead, self._publication.workspace
-        zone = lead_zone(lead, workspace)
+        zone = lead_zone(lead, workspace, self.company)
         facts: dict[str, FactValue] = {
             "now": now,
             "lead.tags": list(lead.tags),
@@ -89,12 +98,10 @@ class LeadReader:
         return {f"lead.company.score.{model}": sums.get(model, 0) for model in sorted(models)}
 
     def _put_company(self, facts: dict[str, FactValue], zone: ZoneInfo) -> None:
-        lead = self._lead
-        if lead.company_id and (self._company is None or self._company.id != lead.company_id):
-            self._company = self._session.get(Company, lead.company_id)
-        if lead.company_id and self._company is not None:
+        lead, company = self._lead, self.company
+        if company is not None:
             for name in ("id", "name", "domain", "owner", "stage"):
-                put_fact(facts, f"lead.company.{name}", getattr(self._company, name), zone)
+                put_fact(facts, f"lead.company.{name}", getattr(company, name), zone)
         elif lead.company_name:
             facts["lead.company.name"] = lead.company_name
         if self._open_deals is None:

@@ -28,6 +28,7 @@ from leadloop.inbox.causes import (
 from leadloop.inbox.editions import LostStepError, follow_newest, keeps_its_wait, switch_version
 from leadloop.inbox.effects import apply_effect, find_message
 from leadloop.inbox.experiments import decide_winner
+from leadloop.inbox.holding import is_held_in_a_wait
 from leadloop.inbox.journey_facts import JourneyReader, journey_facts
 from leadloop.inbox.sales_lock import lock_if_waiting
 from leadloop.journey.decide import decide
@@ -126,7 +127,7 @@ class _Turn:
         else:
             following = self._go_on(cause)
             if self.application.hold_turn is not None and enrolment.status == EnrolmentStatus.RUNNING:
-                following = self._hold(following, self.application.hold_turn)
+                self._hold(following, self.application.hold_turn)
         enrolment.turn_no = self.turn_no
         enrolment.moved_at = self.application.now
         enrolment.next = following.model_dump(mode="json", exclude_defaults=True) | {"kind": following.kind}
@@ -162,14 +163,14 @@ class _Turn:
         if isinstance(cause, Started):
             follow_newest(self.application, enrolment)
         if wants_move(enrolment):
-            old = enrolment.plan_digest
+            old, in_a_wait = enrolment.plan_digest, is_held_in_a_wait(self.session, enrolment)
             try:
                 state, same_kind = switch_version(self.application, enrolment)
             except LostStepError as error:
                 return self._lost(str(error))
             self.trace.append({"step": state.step, "did": "moved", "from": old[:12], "to": self.digest})
             enrolment.state = _stored(state)
-            was_held = enrolment.status == EnrolmentStatus.HELD
+            was_held = enrolment.status == EnrolmentStatus.HELD and not in_a_wait
             enrolment.status, enrolment.held_reason = EnrolmentStatus.RUNNING, None
             if was_held or not same_kind:  # what it waited for belongs to the old step
                 if state.pending is None:
@@ -237,13 +238,13 @@ class _Turn:
         if isinstance(step, ExperimentStep) and isinstance(cause, TimedOut):
             decide_winner(self.application, self.enrolment, self.plan, step)
 
-    def _hold(self, following: Next, reason: str) -> Next:
-        """Hold the journey where a condition on it failed in this turn, and nothing of it is on its way."""
-        if following.kind != "wait":
-            return following
-        waits.disarm(self.session, self.enrolment.id)
-        self.trace.append({"step": str(self.enrolment.state.get("step")), "did": "held", "reason": reason})
-        return self._stop(Stop("held", reason=reason))
+    def _hold(self, following: Next, reason: str) -> None:
+        """Hold the journey in its wait where a condition on it failed in this turn."""
+        if following.kind == "wait":
+            self.trace.append(
+                {"step": str(self.enrolment.state.get("step")), "did": "held", "reason": reason}
+            )
+            self.enrolment.status, self.enrolment.held_reason = EnrolmentStatus.HELD, reason
 
     def _wait(self, decision: Decision) -> BranchTaken | None:
         """Arm the waits; return the branch that was satisfied already, if any."""

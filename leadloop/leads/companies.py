@@ -20,7 +20,7 @@ def attach_company(session: Session, lead: Lead, now: datetime) -> bool:
     """
     key = company_key(lead.company_name) if lead.company_name else ""
     domain = company_domain(lead.email)
-    company = _find(session, key, domain)
+    company = find_company(session, key, domain)
     if company is None and key:
         company = Company(name=lead.company_name or "", name_key=key, domain=domain, created_at=now)
         session.add(company)
@@ -45,7 +45,8 @@ def foremost(session: Session, company_id: str) -> str | None:
     ).first()
 
 
-def _find(session: Session, key: str, domain: str | None) -> Company | None:
+def find_company(session: Session, key: str, domain: str | None) -> Company | None:
+    """Return the company of a compared name, else of a domain; the oldest where there are several."""
     for column, value in ((Company.name_key, key), (Company.domain, domain)):
         if value:
             query = select(Company).where(column == value).order_by(col(Company.created_at), col(Company.id))

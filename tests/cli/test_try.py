@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -114,6 +115,16 @@ def test_weekdays_are_japanese_where_the_language_is() -> None:
 def test_webhook_that_fails_takes_its_branch(tmp_path: Path) -> None:
     text = try_it("inquiry-fast-lane", "--only", "hot", "--webhook-fails")
     assert "the webhook crm answers: failed (500)" in text
+
+
+@pytest.mark.parametrize("scenario", ["abandoned-estimate", "business-cards", "inquiry-fast-lane", "seminar"])
+def test_option_that_is_hinted_leads_to_the_step(scenario: str) -> None:
+    missing = [one for one in document(scenario)["not_reached"] if one["hint"]]
+    hinted = {one["step"]: one["hint"] for one in missing if not one["hint"].startswith("--lead")}
+    assert hinted
+    for step, hint in hinted.items():
+        visited = [one["visited"] for one in document(scenario, *shlex.split(hint))["timelines"]]
+        assert any(step in one for one in visited), (step, hint)
 
 
 @pytest.mark.parametrize(

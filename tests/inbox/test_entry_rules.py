@@ -16,7 +16,7 @@ from leadloop.language import plan as p
 from leadloop.storage.database import lock_lead
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import EnrolmentStatus, Event, LeadScore
-from tests.factories import NOW, ManualClock, make_lead, make_plans
+from tests.factories import NOW, ManualClock, make_environment, make_lead, make_plans
 from tests.inbox.driver import events, journeys, report, settle
 from tests.inbox.entry_worlds import (
     CARE,
@@ -25,6 +25,7 @@ from tests.inbox.entry_worlds import (
     days,
     due_keys,
     lead_of,
+    publication,
     scenario,
     segment,
     set_record,
@@ -214,7 +215,10 @@ def test_cooldown_in_business_days_leaves_out_holidays_of_the_send_window(
 ) -> None:
     """Three business days after Friday 20 November are Thursday: Monday 23 is 勤労感謝の日."""
     rule = p.Reentry(cooldown=p.Span(amount=3, unit="business_days"))
-    env = world(tmp_path, clock, scenario(FORM, wait=None, reentry=rule))
+    live = publication(scenario(FORM, wait=None, reentry=rule))
+    limits = p.Limits(send_window=p.SendWindow(calendar="office"))
+    workspace = live.workspace.model_copy(update={"limits": limits})
+    env = make_environment(tmp_path, live.model_copy(update={"workspace": workspace}), clock)
     lead = add_lead(env)
     clock.instant = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
     _form(env, lead)

@@ -296,3 +296,12 @@ def test_wait_follows_a_date_of_the_lead_that_is_set_meanwhile(tmp_path: Path) -
     unknown = play(published(tmp_path, steps), lead={})
     assert told(unknown, "until") == ["waits until lead.purchase_timing is known"]
     assert unknown.outcome is None
+
+
+def test_mail_that_is_held_again_and_again_is_told_once(tmp_path: Path) -> None:
+    publication = published(tmp_path, "  - wait: 2 days\n  - {id: mail, send: {template: mail/thanks}}\n")
+    sales = (deed(1, "deal_opened", deal="d1"), deed(9, "deal_lost", deal="d1", reason="timing"))
+    timeline = play(publication, deeds=sales)
+    held = [one for one in told(timeline, "mail") if one.startswith("mail held")]
+    assert held == ["mail held until 2026-11-25 Wed 10:00: sales"]
+    assert at(timeline, "mail mail/thanks") == "11-25 10:00"

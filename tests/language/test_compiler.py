@@ -110,6 +110,13 @@ def test_only_checks_templates_and_layouts_that_its_scenarios_send(tmp_path: Pat
     assert [one.path for one in compile_workspace(folder, [folder / N]).errors] == [f"templates/{path}"]
 
 
+def test_only_goes_with_a_link_to_itself(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    (folder / "scenarios/loop.yaml").symlink_to(folder / "scenarios/loop.yaml")
+    assert compile_workspace(folder, [folder / N]).errors == []
+    assert [one.code for one in compile_workspace(folder, [folder / "scenarios"]).errors] == ["SCN016"]
+
+
 def test_only_tells_no_unused_silence_of_a_template(tmp_path: Path) -> None:
     silent = "---\nsubject: x\nallow: {SCN510: 別の場所に表示}\n---\n本文"
     folder = write(tmp_path, {"templates/mail/case.ja.md": silent})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -270,8 +271,19 @@ class Journey:
             if step and (not path or path[-1] != step):
                 path.append(step)
             told = self.play.words.tell(line)
-            if told is not None:
+            if told is not None and not self._holds_on(line, told[1]):
                 self.play.say(*told, step, detail=line)
+
+    def _holds_on(self, trace: Mapping[str, Any], text: str) -> bool:
+        """Return whether a mail is held on for the same reason: its line then says until when now."""
+        lines = self.play.timeline.lines
+        same = ("step", "did", "status", "reason")
+        if trace.get("status") != "held" or not lines:
+            return False
+        if any(lines[-1].detail.get(name) != trace.get(name) for name in same):
+            return False
+        lines[-1] = replace(lines[-1], text=text, detail=dict(trace))
+        return True
 
 
 def met_now(matchers: Iterable[Matcher], stage: str, values: Mapping[str, FactValue]) -> Matcher | None:

@@ -23,6 +23,9 @@ class Company(SQLModel, table=True):
     domain: str | None = Field(default=None, index=True)
     owner: str | None = None
     stage: str | None = None
+    """As sales or a CRM says; the lifecycle of leads is another one."""
+    timezone: str | None = None
+    """IANA name: of its people who have none of their own."""
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 

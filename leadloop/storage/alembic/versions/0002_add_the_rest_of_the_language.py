@@ -123,6 +123,9 @@ def upgrade() -> None:
         batch_op.create_index('uq_enrolment_open', ['scenario', 'subject_key', 'record_key'], unique=True, sqlite_where=sa.text("status <> 'ended'"), postgresql_where=sa.text("status <> 'ended'"))
         batch_op.create_index('ix_enrolment_record', ['record_key'], unique=False, sqlite_where=sa.text("record_key <> ''"), postgresql_where=sa.text("record_key <> ''"))
 
+    with op.batch_alter_table('company', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('timezone', sa.String(), nullable=True))
+
     with op.batch_alter_table('lead', schema=None) as batch_op:
         batch_op.add_column(sa.Column('segments', JSON_TYPE, nullable=False, server_default='[]'))
 
@@ -155,6 +158,9 @@ def downgrade() -> None:
 
     with op.batch_alter_table('lead', schema=None) as batch_op:
         batch_op.drop_column('segments')
+
+    with op.batch_alter_table('company', schema=None) as batch_op:
+        batch_op.drop_column('timezone')
 
     with op.batch_alter_table('enrolment', schema=None) as batch_op:
         batch_op.drop_index('ix_enrolment_record', sqlite_where=sa.text("record_key <> ''"), postgresql_where=sa.text("record_key <> ''"))
