@@ -1,4 +1,4 @@
-"""`leadloop import FILE`: leads, or records of one kind, from a CSV file."""
+"""`leadloop import FILE`: leads, companies, or records of one kind, from a CSV file."""
 
 from __future__ import annotations
 
@@ -27,13 +27,19 @@ def import_file(
             show_default=False,
         ),
     ] = None,
+    companies: Annotated[
+        bool,
+        typer.Option(
+            "--companies", help="Import companies: columns `name`, `domain`, `owner`, `stage`, `timezone`."
+        ),
+    ] = False,
     state: StateOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and count only; write nothing.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document on standard output, nothing else there.")
     ] = False,
 ) -> None:
-    """Import leads, or records of one kind. Good rows go in, bad ones are listed.
+    """Import leads, companies, or records of one kind. Good rows go in, bad ones are listed.
 
     Importing a file again changes nothing more.
 
@@ -41,15 +47,21 @@ def import_file(
     """
     import sys
 
+    from leadloop.leads.company_importing import import_companies
     from leadloop.leads.csv_files import CsvFileError
     from leadloop.leads.importing import import_leads
     from leadloop.leads.record_importing import import_records
     from leadloop.leads.records import NoSuchKindError
 
+    if companies and records is not None:
+        typer.echo("--companies and --records do not go together: import one file after the other", err=True)
+        raise typer.Exit(2)
     progress = _show_progress if sys.stderr.isatty() and not as_json else _quiet
     with open_environment(state) as env:
         try:
-            if records is None:
+            if companies:
+                report = import_companies(env, file, dry_run=dry_run, progress=progress)
+            elif records is None:
                 report = import_leads(env, file, dry_run=dry_run, progress=progress)
             else:
                 report = import_records(env, records, file, dry_run=dry_run, progress=progress)
@@ -62,9 +74,15 @@ def import_file(
     if as_json:
         _print_json(report)
     else:
-        _print_text(file, report, "leads" if records is None else f"records ({records})")
+        _print_text(file, report, _things(companies, records))
     if report.refused or not report.complete:
         raise typer.Exit(1)
+
+
+def _things(companies: bool, records: str | None) -> str:
+    if companies:
+        return "companies"
+    return "leads" if records is None else f"records ({records})"
 
 
 def _quiet(report: ImportReport) -> None:
@@ -88,7 +106,7 @@ def _print_text(file: Path, report: ImportReport, things: str) -> None:
     if report.problem_count > _PROBLEMS_SHOWN:
         typer.echo(f"… and {report.problem_count - _PROBLEMS_SHOWN:,} more problems; --json lists them")
     if report.ignored_columns:
-        thing = "lead" if things == "leads" else "record"
+        thing = {"leads": "lead", "companies": "company"}.get(things, "record")
         typer.echo(f"columns that no {thing} field is named like: {', '.join(report.ignored_columns)}")
     would = "would be " if report.dry_run else ""
     typer.echo(

@@ -119,5 +119,5 @@ def _hold(session: Session, env: Environment, rows: LockedMessage, now: datetime
     if rows.lead.in_sales and topic.caps != "exempt":
         return Hold(now + _SALES_HOLD, "sales")
     return cap_hold(session, rows.message, rows.lead, topic, publication, now) or window_hold(
-        rows.lead, topic, workspace, now
+        session, rows.lead, topic, workspace, now
     )

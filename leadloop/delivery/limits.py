@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from leadloop.inbox.facts import lead_zone
+from leadloop.inbox.facts import company_of, lead_zone
 from leadloop.journey.calendar import add_span, next_open
 from leadloop.language.plan import Frequency, Publication, Span, Topic, Workspace
 from leadloop.storage.tables import Lead, Message, MessageStatus
@@ -30,12 +30,14 @@ class Hold:
     reason: str
 
 
-def window_hold(lead: Lead, topic: Topic, workspace: Workspace, now: datetime) -> Hold | None:
+def window_hold(
+    session: Session, lead: Lead, topic: Topic, workspace: Workspace, now: datetime
+) -> Hold | None:
     """Return until when the send window is closed, None where it is open.
 
     Raises `ValueError` for a calendar that never opens.
     """
-    opens = _in_window(now, lead, topic, workspace)
+    opens = _in_window(session, now, lead, topic, workspace)
     return Hold(opens, "window") if opens > now else None
 
 
@@ -49,7 +51,7 @@ def cap_hold(
     if topic.caps == "exempt":
         return None
     workspace = publication.workspace
-    zone = lead_zone(lead, workspace)
+    zone = lead_zone(lead, workspace, company_of(session, lead))
     ahead = _ahead(session, message, lead, publication, now)
     frees: list[datetime] = []
     for name, cap in workspace.limits.frequency.items():
@@ -59,17 +61,19 @@ def cap_hold(
             if (free := _free_at(sent, cap, zone)) is not None and free > now:
                 frees.append(free)
             elif len(sent) + sum(other in topics for other in ahead) >= cap.count:
-                return Hold(_in_window(now + _GIVE_WAY, lead, topic, workspace), "priority")
+                return Hold(_in_window(session, now + _GIVE_WAY, lead, topic, workspace), "priority")
     if not frees:
         return None
-    return Hold(_in_window(max(frees), lead, topic, workspace), "caps")
+    return Hold(_in_window(session, max(frees), lead, topic, workspace), "caps")
 
 
-def _in_window(at: datetime, lead: Lead, topic: Topic, workspace: Workspace) -> datetime:
+def _in_window(session: Session, at: datetime, lead: Lead, topic: Topic, workspace: Workspace) -> datetime:
     window = workspace.limits.send_window
     if window is None or topic.window == "always":
         return at
-    zone = lead_zone(lead, workspace) if window.timezone == "lead" else ZoneInfo(workspace.timezone)
+    zone = ZoneInfo(workspace.timezone)
+    if window.timezone == "lead":
+        zone = lead_zone(lead, workspace, company_of(session, lead))
     return next_open(workspace.calendars[window.calendar], at, zone)
 
 

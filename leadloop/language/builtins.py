@@ -100,5 +100,5 @@ MESSAGE_EVENTS = frozenset(
 )
 """Events that belong to one message, so that `of:` can name its step."""
 
-ENGINE_EVENTS = frozenset({"entry_due", "enrol_requested", "entry_repeated"})
+ENGINE_EVENTS = frozenset({"entry_due", "enrol_requested", "entry_repeated", "company_changed"})
 """Events that only the engine records: no author declares or matches them."""

@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import batched
 from typing import Any, Literal
 from uuid import UUID
 
@@ -197,10 +196,9 @@ def _tell(session: Session, company: Company, changed: tuple[str, ...], now: dat
             Lead.company_id == company.id, col(Lead.merged_into).is_(None), col(Lead.erased_at).is_(None)
         )
     ).all()
-    for some in batched(leads, _AT_ONCE):
-        session.execute(
-            insert(Event), [_event(lead_id, name, now) for lead_id in some for name in changed]
-        )
+    for start in range(0, len(leads), _AT_ONCE):
+        some = leads[start : start + _AT_ONCE]
+        session.execute(insert(Event), [_event(lead_id, name, now) for lead_id in some for name in changed])
     if leads:
         announce(session, EVENTS)
     return len(leads)

@@ -14,6 +14,8 @@ FULL_NAME = "full_name"
 FULL_KANA = "full_kana"
 CONSENT = "consent"
 KEY = "key"
+COMPANY_PARTS = ("company_domain", "company_owner", "company_stage", "company_timezone")
+"""Columns of a lead file that are about the lead's company."""
 FIELD = "fields."
 """Before a record's own field, which may be called `key` or `email` too."""
 
@@ -36,6 +38,10 @@ _HEADINGS: Mapping[str, Sequence[str]] = {
     "timezone": ("タイムゾーン", "time zone"),
     "locale": ("言語", "language"),
     "source": ("流入元", "獲得元", "リードソース", "lead source"),
+    "company_domain": ("会社ドメイン", "企業ドメイン", "ドメイン", "company domain", "website domain"),
+    "company_owner": ("会社担当者", "企業担当者", "担当営業", "account owner"),
+    "company_stage": ("会社ステージ", "企業ステージ", "取引状況", "account stage"),
+    "company_timezone": ("会社タイムゾーン", "企業タイムゾーン", "company time zone"),
     CONSENT: ("同意", "メール同意", "配信同意", "配信許可", "メール配信", "メルマガ", "許諾", "opt-in"),
     KEY: ("キー", "レコードキー", "管理番号", "record key"),
     "industry": ("業種", "業界"),
@@ -44,6 +50,10 @@ _HEADINGS: Mapping[str, Sequence[str]] = {
     "purchase_timing": ("導入時期", "導入予定", "購入時期"),
 }  # fmt: skip
 """Field -> headings beside its own name. A workspace's field counts only where it is declared."""
+
+
+_OF_A_COMPANY = {"owner": "担当者", "stage": "ステージ", "timezone": "タイムゾーン"}
+"""Headings that mean something else in a file of leads."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,21 @@ def map_record_columns(header: Sequence[str], kind: RecordKind) -> Columns:
     return columns
 
 
+def map_company_columns(header: Sequence[str]) -> Columns:
+    """Find a company's values in a header. Raises `CsvFileError` without a name and a domain."""
+    known = {_heading_key(text): "name" for text in ("name", *_names("company"))}
+    for part in COMPANY_PARTS:
+        name = part.removeprefix("company_")
+        known |= {_heading_key(text): name for text in (name, *_names(part))}
+    known |= {_heading_key(text): name for name, text in _OF_A_COMPANY.items()}
+    columns = find_columns(header, known)
+    if not {"name", "domain"} & columns.positions.keys():
+        raise CsvFileError(
+            f"no column is headed `name` or `会社名`, `domain` or `ドメイン`; found: {_seen(header)}", 1
+        )
+    return columns
+
+
 def find_columns(header: Sequence[str], known: Mapping[str, str]) -> Columns:
     """Find columns by what they may be headed. Raises `CsvFileError` with two of a kind."""
     positions: dict[str, int] = {}
@@ -100,7 +125,7 @@ def _seen(header: Sequence[str]) -> str:
 
 
 def _known_headings(workspace: Workspace) -> dict[str, str]:
-    fields = {*READERS, FULL_NAME, FULL_KANA, CONSENT, *workspace.lead_fields}
+    fields = {*READERS, *COMPANY_PARTS, FULL_NAME, FULL_KANA, CONSENT, *workspace.lead_fields}
     known: dict[str, str] = {}
     for field in fields:
         for heading in _names(field):

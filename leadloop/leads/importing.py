@@ -17,12 +17,16 @@ from sqlmodel import Session
 from leadloop.inbox.apply import Application
 from leadloop.inbox.ingest import IncomingEvent, ingest
 from leadloop.language.plan import Workspace
+from leadloop.leads.addresses import company_domain
+from leadloop.leads.companies import find_company
+from leadloop.leads.company_values import READERS, CompanyError, IncomingCompany, write_company
 from leadloop.leads.consent import record_undated_opt_in
 from leadloop.leads.csv_files import CsvFile, CsvFileError, CsvRow, open_csv, read_rows
 from leadloop.leads.fields import read_identity, write_identity
 from leadloop.leads.identity import find_lead
-from leadloop.leads.import_columns import CONSENT, FULL_KANA, FULL_NAME, Columns, map_columns
+from leadloop.leads.import_columns import COMPANY_PARTS, CONSENT, FULL_KANA, FULL_NAME, Columns, map_columns
 from leadloop.leads.names import clean_text, split_full_name
+from leadloop.leads.values import ValueProblemError
 from leadloop.storage.database import lock_lead
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Lead
@@ -71,6 +75,8 @@ class _ReadRow:
     line: int
     email: str
     identity: dict[str, Any]
+    company: dict[str, Any]
+    """What the row says of the lead's company."""
 
 
 def import_leads(
@@ -97,9 +103,12 @@ def import_leads(
                 for row in batch:
                     _count_dry(session, env, row, report, seen)
         else:
+            # First and by themselves: who holds a lead's lock may wait for a company, not the other way.
+            with env.database.write() as session:
+                renewed = {row.line for row in batch if _write_company(session, env, row, report)}
             with env.database.write() as session:
                 for row in batch:
-                    _import_row(session, env, file, row, workspace, report)
+                    _import_row(session, env, file, row, workspace, report, row.line in renewed)
         progress(report)
     return report
 
@@ -153,6 +162,7 @@ def _read_row(row: CsvRow, columns: Columns, workspace: Workspace, report: Impor
     cells = cells_of(row, columns)
     _split_names(cells)
     consent = cells.pop(CONSENT, None)
+    company = _read_company(row.line, cells, report)
     read = read_identity(cells, workspace)
     for name, problem in read.problems.items():
         report.add_problem(row.line, name, problem)
@@ -164,7 +174,41 @@ def _read_row(row: CsvRow, columns: Columns, workspace: Workspace, report: Impor
     identity = dict(read.values)
     if consent is not None:
         identity[CONSENT] = clean_text(consent)
-    return _ReadRow(row.line, email, identity)
+    return _ReadRow(row.line, email, identity, company)
+
+
+def _read_company(line: int, cells: dict[str, str], report: ImportReport) -> dict[str, Any]:
+    """Take the columns about the company out of the cells; a cell with a problem is left out."""
+    values: dict[str, Any] = {}
+    for part in COMPANY_PARTS:
+        text = cells.pop(part, None)
+        name = part.removeprefix("company_")
+        try:
+            if text is not None:
+                values[name] = READERS[name](text)
+        except ValueProblemError as error:
+            report.add_problem(line, part, str(error))
+    return values
+
+
+def _write_company(session: Session, env: Environment, row: _ReadRow, report: ImportReport) -> bool:
+    """Write what a row says of the company that its lead will be attached to; return whether it changed."""
+    if not row.company:
+        return False
+    name = row.identity.get("company")
+    known = None if name else find_company(session, "", company_domain(row.email))
+    key = name or (known.id if known is not None else row.company.get("domain"))
+    if key is None:
+        report.add_problem(row.line, "company", "the row names no company that its company columns are about")
+        return False
+    try:
+        return (
+            write_company(session, IncomingCompany(key, row.company), env.clock.now()).status != "unchanged"
+        )
+    except CompanyError as error:
+        for one in error.problems:
+            report.add_problem(row.line, f"company_{one.field}", one.problem)
+        return False
 
 
 def _split_names(cells: dict[str, str]) -> None:
@@ -185,10 +229,11 @@ def _import_row(
     row: _ReadRow,
     workspace: Workspace,
     report: ImportReport,
+    renewed: bool,
 ) -> None:
     known = find_lead(session, env, row.email)
     if known is not None:
-        changed = _update_lead(session, env, known, row, workspace)
+        changed = _update_lead(session, env, known, row, workspace) or renewed
         report.updated += changed
         report.unchanged += not changed
         return

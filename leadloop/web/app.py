@@ -12,6 +12,7 @@ from leadloop.delivery.mailbox import Mailbox
 from leadloop.delivery.tokens import Tokens
 from leadloop.storage.environment import Environment
 from leadloop.web import problems
+from leadloop.web.companies_api import companies_router
 from leadloop.web.enrolments_api import enrolments_router
 from leadloop.web.events_api import events_router
 from leadloop.web.forms import forms_router
@@ -58,6 +59,7 @@ def create_app(
     app.include_router(sales_router(env))
     app.include_router(leads_router(env))
     app.include_router(records_router(env))
+    app.include_router(companies_router(env))
     app.include_router(enrolments_router(env))
     app.include_router(tracking_router(env, tokens, pages))
     app.include_router(unsubscribe_router(env, tokens, pages))

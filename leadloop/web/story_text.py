@@ -27,6 +27,7 @@ _JAPANESE = {
     "joined the segment {segment}": "セグメント {segment} に該当",
     "left the segment {segment}": "セグメント {segment} から外れました",
     "{record}: {field} has changed": "{record} の {field} が変更されました",
+    "its company: {field} has changed": "企業の {field} が変更されました",
     "{record} has changed": "{record} が変更されました",
     "the time of an entry of “{scenario}” came": "「{scenario}」の開始時期になりました",
     "was asked to enter “{scenario}”": "「{scenario}」への登録の依頼",

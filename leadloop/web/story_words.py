@@ -81,6 +81,8 @@ def _describe_change(event_type: str, values: dict[str, str], language: Language
             if values.get("field"):
                 return say(language, "{record}: {field} has changed", record=record, field=values["field"])
             return say(language, "{record} has changed", record=record)
+        case "company_changed":
+            return say(language, "its company: {field} has changed", field=values.get("field", "–"))
         case _:
             return None
 
