@@ -102,7 +102,7 @@ def made_up_lead(publication: Publication, plan: Plan | None, now: datetime) -> 
     values = {**MADE_UP, "company": dict(MADE_UP["company"]), "stage": publication.lifecycle.stages[0]}
     values |= {"cycle": 0, "created_at": now, "last_active_at": now}
     for name, spec in publication.workspace.lead_fields.items():
-        values[name] = example(spec, now)
+        values[name] = example(name, spec, now)
     values["score"] = dict.fromkeys(publication.scoring.models, 0)
     values["band"] = {name: one.levels[-1][0] for name, one in publication.scoring.bands.items()}
     if plan is not None:
@@ -115,21 +115,21 @@ def made_up_run(publication: Publication, plan: Plan | None, now: datetime) -> d
     """Return values of a journey: when it began, the event that began it, one record of each kind."""
     workspace = publication.workspace
     run: dict[str, Any] = {
-        name: {"key": f"{name}-1", **{one: example(spec, now) for one, spec in kind.fields.items()}}
+        name: {"key": f"{name}-1", **{one: example(one, spec, now) for one, spec in kind.fields.items()}}
         for name, kind in workspace.records.items()
     }
     match = (
         next((one.match for one in plan.entry if isinstance(one.match, EventMatch)), None) if plan else None
     )
     declared = workspace.events.get(match.event, {}) if match is not None else {}
-    entry = {name: example(spec, now) for name, spec in declared.items()}
+    entry = {name: example(name, spec, now) for name, spec in declared.items()}
     for wanted in match.properties if match is not None else ():
         entry[wanted.name] = wanted.values[0] if wanted.values else f"{wanted.prefix}example"
     return run | {"entered_at": now, "cycle": 0, "entry": entry}
 
 
-def example(spec: FieldSpec, now: datetime) -> Any:
-    """Return a value of a declared type: a day or an instant lies ahead."""
+def example(name: str, spec: FieldSpec, now: datetime) -> Any:
+    """Return a value of a declared field: a day or an instant lies ahead, an address is one."""
     if spec.type == "enum":
         return spec.values[0] if spec.values else None
     if spec.type in ("int", "bool"):
@@ -137,7 +137,9 @@ def example(spec: FieldSpec, now: datetime) -> Any:
     at = (now + _AHEAD).astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     if spec.type == "date":
         return at.date()
-    return at if spec.type == "datetime" else "（例）"
+    if spec.type == "datetime":
+        return at
+    return f"https://www.example.jp/{name}" if name.endswith("url") else "（例）"
 
 
 def put(values: dict[str, Any], path: str, value: Any) -> None:

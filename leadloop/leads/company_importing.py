@@ -34,8 +34,8 @@ def import_companies(
 ) -> ImportReport:
     """Import a file in transactions of 500 rows; `progress` is called after each.
 
-    A company is found by its name, in any spelling, else by its domain. Raises `CsvFileError` for a file
-    that is no CSV or has a column for neither, before anything is written. A row with a problem in any
+    A company is found by its name in any spelling, without a name by its domain. Raises `CsvFileError` for
+    a file that is no CSV or has a column for neither, before anything is written. A row with a problem in any
     cell is left out whole.
     """
     file = open_csv(path)
@@ -63,7 +63,7 @@ def _import_row(
     values = {name: cells[name] for name in READERS if name in cells and name != "name"}
     try:
         if report.dry_run:
-            status = compare_company(session, IncomingCompany(key, values)).status
+            status = compare_company(session, IncomingCompany(key, values))
             if status == "created" and company_key(key) in seen:  # an earlier row would create it
                 status = "changed"
             seen.add(company_key(key))

@@ -28,6 +28,7 @@ from leadloop.storage.tables import Company, Event, Lead
 
 COMPANY_CHANGED = "company_changed"
 """`company_changed {field}`: one value of the lead's company is another."""
+Status = Literal["created", "changed", "unchanged"]
 _AT_ONCE = 500
 _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
 
@@ -66,7 +67,7 @@ class IncomingCompany:
 class CompanyResult:
     """What became of a company."""
 
-    status: Literal["created", "changed", "unchanged"]
+    status: Status
     company: Company
     changed: tuple[str, ...] = ()
     told: int = 0
@@ -88,14 +89,14 @@ def company_by_key(session: Session, key: str) -> Company | None:
     return session.get(Company, key) or find_company(session, company_key(name), name.lower())
 
 
-def compare_company(session: Session, incoming: IncomingCompany) -> CompanyResult:
+def compare_company(session: Session, incoming: IncomingCompany) -> Status:
     """Return what `write_company` would do, without doing it. Raises as it does."""
     company = company_by_key(session, incoming.key)
     values = _checked(session, incoming, company)
     if company is None:
-        return CompanyResult("created", Company(**values, created_at=datetime.min))
-    changed = tuple(name for name, value in values.items() if getattr(company, name) != value)
-    return CompanyResult("changed" if changed else "unchanged", company, changed)
+        return "created"
+    same = all(getattr(company, name) == value for name, value in values.items())
+    return "unchanged" if same else "changed"
 
 
 def write_company(session: Session, incoming: IncomingCompany, now: datetime) -> CompanyResult:

@@ -20,8 +20,8 @@ _FIELDS = ("type", "lead", "email", "properties", "id", "occurred_at")
 _OWN = frozenset(
     {"lead_created", "email_sent", "handed_off", "stage_changed", "band_changed", "task_done",
      "handoff_accepted", "handoff_rejected", "handoff_working", "subscribed",
-     "record_changed", "company_changed", "entry_due", "enrol_requested", "entry_repeated", "segment_entered", "segment_left",
-     "score_crossed"}
+     "record_changed", "company_changed", "entry_due", "enrol_requested", "entry_repeated",
+     "segment_entered", "segment_left", "score_crossed"}
 )  # fmt: skip
 """Events that only leadloop records: from outside they would say what never happened here."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import webbrowser
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,14 @@ from tests.language.workspaces import edited, write
 
 runner = CliRunner()
 S = "scenarios/welcome.yaml"
+ROOT = Path(__file__).parent.parent.parent
+SHIPPED = sorted(
+    path.stem
+    for path in (ROOT / "scenarios").glob("*.yaml")
+    if re.search(r"^scenario: ", text := path.read_text(encoding="utf-8"), re.MULTILINE)
+    and re.search(r"\b(template|stream): ", text)
+)
+"""The shipped scenarios that send mail."""
 THANKS = "templates/mail/thanks.ja.md"
 
 
@@ -220,3 +229,10 @@ def test_preview_page_escapes_what_a_lead_is_called(tmp_path: Path) -> None:
     page = (tmp_path / "out" / "index.html").read_text()
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
+
+
+@pytest.mark.parametrize("scenario", SHIPPED)
+def test_preview_renders_every_mail_of_the_shipped_scenarios(scenario: str, tmp_path: Path) -> None:
+    result = runner.invoke(app, ["preview", scenario, "-w", str(ROOT), "-o", str(tmp_path / "out"), "--json"])
+    assert result.exit_code == 0, result.output
+    assert [mail["problem"] for mail in json.loads(result.stdout)["mails"] if mail.get("problem")] == []

@@ -179,7 +179,7 @@ def test_stored_run_is_of_the_newest_journey(env: Environment) -> None:
 
 @pytest.mark.parametrize("kind", ["text", "int", "bool", "date", "datetime"])
 def test_example_has_a_value_of_every_type(kind: p.FieldType) -> None:
-    assert example(p.FieldSpec(type=kind), NOW) is not None
+    assert example("note", p.FieldSpec(type=kind), NOW) is not None
 
 
 def test_put_writes_below_what_is_there() -> None:
