@@ -71,7 +71,8 @@ def _waiting(*branches: Any) -> p.Plan:
 def test_condition_of_an_exit_that_fails_holds_the_journey_once(
     tmp_path: Path, clock: ManualClock, place: str
 ) -> None:
-    env, lead = _begun(tmp_path, clock, scenario(FORM, **{place: (p.WhenMatch(when=SHARE),)}))
+    values: dict[str, Any] = {place: (p.WhenMatch(when=SHARE),)}
+    env, lead = _begun(tmp_path, clock, scenario(FORM, **values))
     touch(env, lead, fields={"employees": 0})
     settle(env)
     journey = _held(env)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -38,7 +39,7 @@ def env(tmp_path: Path, clock: ManualClock) -> Iterator[Environment]:
     opened.database.close()
 
 
-def add(env: Environment, company: Company | None, name: str = "hanako", **fields: str) -> str:
+def add(env: Environment, company: Company | None, name: str = "hanako", **fields: Any) -> str:
     with env.database.write() as session:
         return make_lead(session, env, email=f"{name}@kaisha.example", company=company, **fields).id
 
