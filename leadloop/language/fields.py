@@ -258,7 +258,7 @@ def time_zone(report: Report, node: Node, what: str) -> str | None:
         ZoneInfo(name)
         return name
     except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
-        near = Suggestion(name, available_timezones())
+        near = Suggestion(name, sorted(available_timezones()))
         report.add("SCN201", node.place, kind="time zone", name=name, suggestion=near)
         return None
 

@@ -104,7 +104,7 @@ def _branch(branch: Branch) -> Edge:
     # A condition may be true on arrival, and `since` looks back; other events come after it.
     match = branch.match
     waits = match.kind != "when" and branch.since is None
-    sends = match.of if match.kind == "event" else ()
+    sends = match.of if match.kind == "event" and waits else ()
     return Edge(_label(match), branch.go, waits, sends=sends)
 
 

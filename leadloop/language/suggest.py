@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 
 LISTED = 12
 """Up to so many names are listed when none is near."""
-COMPARED = 500
+COMPARED = 1000
 """So many names are compared: a hostile file must not cost more."""
 LONGEST = 60
 """So many characters of a name are compared, for the same reason."""
