@@ -47,6 +47,7 @@ class _Checking(Environment):
 
     sandboxed = True
     intercepted_binops = frozenset({"*", "**", "%", "+"})
+    intercepted_unops = frozenset({"-", "+"})
 
 
 _ENVIRONMENT = _Checking(autoescape=True)

@@ -262,3 +262,9 @@ def test_compile_never_raises_on_random_files(path: str, text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         compilation = compiled(Path(folder), {path: text.encode("utf-8", "surrogatepass")})
     assert (compilation.publication is None) == bool(compilation.errors)
+
+
+def test_template_with_a_sign_before_a_name_compiles(tmp_path: Path) -> None:
+    words = "{{ -lead.employees }} {{ +lead.employees }} {{ -(9 ** 9) }}"
+    body = f"---\nsubject: お礼\nlayout: default\n---\n{words}\n"
+    assert compiled(tmp_path, {"templates/mail/thanks.ja.md": body}).errors == []
