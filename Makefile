@@ -41,10 +41,10 @@ format: $(INSTALLED) ## let ruff lay out the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(INSTALLED)  ## measure how long `leadloop check` takes: one file, and 100 scenarios
-	$(BIN)/python bench/check_speed.py $(ARGS)
+bench: $(INSTALLED)  ## measure how fast it is; rows in bench/out/results.json; ARGS="NAME …" for some only
+	$(BIN)/python -m bench $(ARGS)
 
-faults: $(INSTALLED) ## run the tests that kill, cut and corrupt (minutes)
+faults: $(INSTALLED) ## run the tests that kill, cut and corrupt, with a summary (minutes)
 	$(BIN)/python scripts/run_faults.py $(ARGS)
 
 docs: $(INSTALLED)   ## check the links of the documentation, and that the gallery is up to date

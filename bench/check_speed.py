@@ -1,6 +1,6 @@
 """Measure how long `leadloop check` takes, from the start of the process to its end.
 
-    python bench/check_speed.py [--runs 11]
+    python -m bench.check_speed [--runs 11]
 
 Marketers run it after every change of one file, so that should stay under half a second; a large
 workspace of 100 scenarios, made of copies of the shipped ones with templates of their own, under
@@ -23,6 +23,8 @@ import time
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+
+from bench.results import record
 
 ROOT = Path(__file__).parent.parent
 PROGRAM = Path(sys.executable).with_name("leadloop")
@@ -95,15 +97,13 @@ def measure(runs: int, folder: Path, *arguments: str) -> list[Run]:
 
 
 def tell(what: str, runs: list[Run], limit: float) -> bool:
-    """Print one line; return whether the middle run is within the limit."""
+    """Print the figures and write the row; return whether the middle run is within the limit."""
     middle = statistics.median(one.clock for one in runs)
     processor = statistics.median(one.processor for one in runs)
-    verdict = "ok" if middle <= limit else "OVER THE LIMIT"
     print(
-        f"{what}: fastest {min(runs).clock:.3f} s, middle {middle:.3f} s of {len(runs)} runs "
-        f"(processor {processor:.3f} s); limit {limit:.1f} s: {verdict}"
+        f"fastest {min(runs).clock:.3f} s of {len(runs)} runs, processor {processor:.3f} s in the middle one"
     )
-    return middle <= limit
+    return record(what, middle, "s", at_most=limit)["ok"]
 
 
 def main() -> int:

@@ -78,7 +78,7 @@ def _wait_for_another_mail(engine: Engine) -> None:
     wait_until(lambda: len(engine.sink.received) >= wanted, 20, "a mail: " + engine.log())
 
 
-def test_worker_killed_at_random_sends_nothing_twice(engine: Engine) -> None:
+def test_p1_worker_killed_at_random_sends_nothing_twice(engine: Engine) -> None:
     pause = random.Random(20261122)
     _enter(engine, (f"hito{number}" for number in range(JOURNEYS)))
     for kill in range(KILLS):
@@ -118,7 +118,7 @@ FAILPOINTS = {
 """Where a worker dies -> how often the mail arrives, and what its row says in the end."""
 
 
-def test_worker_killed_at_a_failpoint_never_sends_two(engine: Engine) -> None:
+def test_p2_worker_killed_at_a_failpoint_never_sends_two(engine: Engine) -> None:
     died: dict[str, str] = {}
     for fail_at in FAILPOINTS:
         known = {row.id for row in _journeys(engine)}
