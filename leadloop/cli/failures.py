@@ -72,6 +72,7 @@ _EXPLANATIONS: dict[str, Callable[[Any], str]] = {
     "leadloop.sales.commands.SalesError": _sales,
     "leadloop.storage.database.StorageError": _own_words,
     "leadloop.storage.publications.NotPublishedError": _publish_first,
+    "leadloop.web.api_keys.ApiKeyError": _own_words,
     "pydantic_core._pydantic_core.ValidationError": _settings,
     "sqlalchemy.exc.ArgumentError": _address,
     "sqlalchemy.exc.DBAPIError": _database,

@@ -40,6 +40,7 @@ class Commands(LazyGroup):
         LazyCommand("deal", "leadloop.cli.deal:app", "Report what became of a deal."),
         LazyCommand("doctor", "leadloop.cli.doctor:doctor", "Check the invariants of the database."),
         LazyCommand("serve", "leadloop.cli.serve:serve", "Run only the web server."),
+        LazyCommand("key", "leadloop.cli.keys:app", "Make, list and revoke keys of the API."),
         LazyCommand("db", "leadloop.cli.db:app", "Create, upgrade or check the database's schema."),
     )
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import signal
 import threading
 from ipaddress import ip_address
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from leadloop.cli.environments import StateOption, open_environment, settings_for
+
+if TYPE_CHECKING:
+    from leadloop.storage.environment import Environment
 
 
 def serve(
@@ -23,8 +26,8 @@ def serve(
 ) -> None:
     """Serve the API, tracking and pages, without workers and without a mailbox.
 
-    Only on this machine's own addresses: there are no API keys yet, so that anybody who reaches the
-    server may use all of it. Run the workers with `python worker.py`.
+    On other addresses than this machine's own it starts only if there is an API key, and asks everybody
+    for one. Put a proxy with TLS in front of it. Run the workers with `python worker.py`.
     """
     from leadloop.delivery.tokens import Tokens
     from leadloop.embedded.web_server import running_web
@@ -32,23 +35,34 @@ def serve(
 
     settings = settings_for(state)
     host, port = host or settings.host, port or settings.port
-    if not is_loopback(host):
-        typer.echo(
-            f"leadloop: {host} can be reached from other machines, and there are no API keys yet: "
-            "use 127.0.0.1, and a proxy that lets only /t/, /u/ and /v1/forms/ through",
-            err=True,
-        )
-        raise typer.Exit(1)
+    loopback = is_loopback(host)
     shown = f"[{host}]" if ":" in host else host
     url = settings.public_url or f"http://{shown}:{port}"
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     with open_environment(state) as env:
-        app = create_app(env, tokens=Tokens(env.keys), public_url=url)
+        if not loopback:
+            _demand_key(env, host)
+        app = create_app(env, tokens=Tokens(env.keys), public_url=url, loopback=loopback)
         with running_web(app, host, port):
             typer.echo(f"serving http://{shown}:{port}; stop with Ctrl-C")
             stopped.wait()
+
+
+def _demand_key(env: Environment, host: str) -> None:
+    """Exit where anybody who reaches the server could use all of it."""
+    from leadloop.web.api_keys import has_live_key
+
+    with env.database.read() as session:
+        if has_live_key(session):
+            return
+    typer.echo(
+        f"leadloop: {host} can be reached from other machines, and there are no API keys: make one with "
+        "`leadloop key create NAME --scope read`, or listen on 127.0.0.1",
+        err=True,
+    )
+    raise typer.Exit(1)
 
 
 def is_loopback(host: str) -> bool:

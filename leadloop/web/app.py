@@ -12,6 +12,8 @@ from leadloop.delivery.mailbox import Mailbox
 from leadloop.delivery.tokens import Tokens
 from leadloop.storage.environment import Environment
 from leadloop.web import problems
+from leadloop.web.access import Access
+from leadloop.web.api_keys import KeyRing
 from leadloop.web.companies_api import companies_router
 from leadloop.web.enrolments_api import enrolments_router
 from leadloop.web.events_api import events_router
@@ -37,14 +39,17 @@ def create_app(
     public_url: str,
     mailbox: Mailbox | None = None,
     temporal_ui: str | None = None,
+    loopback: bool = True,
 ) -> FastAPI:
     """Return the application. `public_url` is where mails point; its host is answered, and loopback.
 
-    Without a `mailbox` there are no mailbox pages. FastAPI's own documentation pages are off: they
-    load scripts from elsewhere; `/openapi.json` is there.
+    `loopback` says that the server will listen on this machine's own addresses only: people here need
+    no key then. Without a `mailbox` there are no mailbox pages. FastAPI's own documentation pages are
+    off: they load scripts from elsewhere; `/openapi.json` is there.
     """
     app = FastAPI(title="leadloop", version=leadloop.__version__, docs_url=None, redoc_url=None)
-    app.add_middleware(Guard, public_url=public_url)
+    app.add_middleware(Access, keys=KeyRing(env), loopback=loopback)
+    app.add_middleware(Guard, public_url=public_url)  # the last one is asked first
     pages = Pages(env, temporal_ui, mailbox is not None)
     problems.install(app, pages.error)
 

@@ -52,6 +52,7 @@ def test_every_command_explains_itself(name: str) -> None:
     [
         ["lead", "list"], ["lead", "show"], ["lead", "timeline"], ["event", "send"],
         ["db", "upgrade"], ["db", "check"], ["deal", "lost"],
+        ["key", "create"], ["key", "list"], ["key", "revoke"],
     ],
 )  # fmt: skip
 def test_every_command_of_a_group_explains_itself(words: list[str]) -> None:

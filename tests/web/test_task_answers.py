@@ -40,7 +40,8 @@ def env(tmp_path: Path) -> Environment:
 
 def client(env: Environment) -> TestClient:
     app = create_app(env, tokens=Tokens(env.keys), public_url="http://127.0.0.1:8080")
-    return TestClient(app, base_url="http://127.0.0.1:8080", follow_redirects=False)
+    here = ("127.0.0.1", 50000)
+    return TestClient(app, base_url="http://127.0.0.1:8080", follow_redirects=False, client=here)
 
 
 def task_of(env: Environment) -> Task:

@@ -1,6 +1,8 @@
 """The tables of leadloop. Personal values live only in lead, company, identity, event properties,
-message bodies and call bodies; everything else holds ids, codes and numbers."""
+message bodies, call bodies, and for a day in answers to commands; everything else holds ids, codes and
+numbers."""
 
+from leadloop.storage.tables.access import ApiKey, CommandAnswer, KeyKind
 from leadloop.storage.tables.calls import Call, CallStatus
 from leadloop.storage.tables.events import Due, Event, EventKey
 from leadloop.storage.tables.experiments import ExperimentDraw, ExperimentWinner
@@ -21,9 +23,10 @@ from leadloop.storage.tables.sales import (
 from leadloop.storage.tables.scores import LeadScore, ScoreEntry
 
 __all__ = [
-    "ArmedWait", "Blob", "Call", "CallStatus", "Company", "Consent", "Deal", "DealStatus", "Due",
+    "ApiKey", "ArmedWait", "Blob", "Call", "CallStatus", "CommandAnswer", "Company", "Consent", "Deal",
+    "DealStatus", "Due",
     "Enrolment", "EnrolmentStatus", "Event", "EventKey", "ExperimentDraw", "ExperimentWinner",
-    "Identity", "Lead", "LeadScore", "Link", "Message", "MessageStatus", "Offer", "OfferStatus",
+    "Identity", "KeyKind", "Lead", "LeadScore", "Link", "Message", "MessageStatus", "Offer", "OfferStatus",
     "PublicationRow", "Record", "RecycledLoss", "ScoreEntry", "Setting", "Suppression", "Task",
     "TaskStatus", "TopicSuppression", "Turn", "Wake",
 ]  # fmt: skip
