@@ -94,6 +94,20 @@ async def unsubscribed(bench: Bench) -> Enrolment:
     return journey
 
 
+async def left_while_tried_again(bench: Bench) -> Enrolment:
+    """A refusal ends the journey while its mail waits to be tried again."""
+    bench.email.away = True
+    report(
+        bench.env, "form_submitted", email="taro@kaisha.example", properties={"form": "whitepaper"},
+        identity={"family_name": "山田", "consent": True}, source="form", trust="verified",
+    )  # fmt: skip
+    await bench.serve()
+    (journey,) = journeys(bench.env)
+    await bench.skip(minutes=3)
+    report(bench.env, "unsubscribed", lead_id=journey.lead_id, properties={"topic": "*"}, source="tracking")
+    return journey
+
+
 async def sold(bench: Bench) -> Enrolment:
     """A hand-off: accepted, then won."""
     lead_id = (await enter(bench)).lead_id
@@ -134,6 +148,7 @@ PLAYS = {
     "timed_out": timed_out,
     "clicked": clicked,
     "unsubscribed": unsubscribed,
+    "left_while_tried_again": left_while_tried_again,
     "sold": sold,
     "called": called,
     "database_away": database_away,

@@ -16,6 +16,7 @@ from pathlib import Path
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -93,9 +94,13 @@ class FakeEmail:
     def __init__(self, env: Environment) -> None:
         self._env = env
         self.sent: list[str] = []
+        self.away = False
+        """Whether the server takes nothing: every attempt is tried again."""
 
     @activity.defn(name=SEND_MESSAGE)
     def send_message(self, request: SendRequest) -> SendReply:
+        if self.away:
+            raise ApplicationError("connection_failed", type="RetryLater")
         mark_sent(self._env, request.message_id)
         self.sent.append(request.message_id)
         return SendReply(status="sent")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -31,6 +33,9 @@ with workflow.unsafe.imports_passed_through():
 MOST_TURNS = 500
 """Turns in one run before it continues as new, if the server has not asked for it earlier."""
 
+_HEARD_WHILE_BUSY = "wakes-heard-while-busy"
+"""Patch: before it, a wake that came while a mail or call was tried again waited for its end."""
+
 _NEVER = [TURN_GAP]
 _QUICK = RetryPolicy(
     initial_interval=timedelta(milliseconds=100),
@@ -49,6 +54,7 @@ class JourneyWorkflow:
 
     def __init__(self) -> None:
         self._wakes = 0
+        self._heard = 0
 
     @workflow.signal(name=WAKE_SIGNAL)
     def wake(self, signal: WakeSignal) -> None:
@@ -58,23 +64,25 @@ class JourneyWorkflow:
     @workflow.run
     async def run(self, start: JourneyInput) -> JourneyResult:
         turn_no, turns = start.turn_no, 0
+        asked: TurnReply | None = None
         while True:
-            heard = self._wakes
-            reply = await self._take_turn(start, turn_no)
+            reply = asked or await self._take_turn(start, turn_no)
+            asked = None
             if reply.status == "superseded" or reply.next.kind == "end":
                 return JourneyResult(outcome=reply.next.outcome or reply.status, turn_no=reply.turn_no)
-            if reply.next.kind == "send":
-                await self._send(start, reply.next)
-            elif reply.next.kind == "call":
-                await self._call(start, reply.next)
-            else:
-                await self._sleep(heard, reply.wait_seconds)
             turn_no = reply.turn_no + 1
+            if reply.next.kind == "send":
+                asked = await self._finish(start, turn_no, self._send(start, reply.next))
+            elif reply.next.kind == "call":
+                asked = await self._finish(start, turn_no, self._call(start, reply.next))
+            else:
+                await self._sleep(reply.wait_seconds)
             turns += 1
             if turns >= MOST_TURNS or workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(start.model_copy(update={"turn_no": turn_no}))
 
     async def _take_turn(self, start: JourneyInput, turn_no: int) -> TurnReply:
+        self._heard = self._wakes
         request = TurnRequest(
             enrolment_id=start.enrolment_id,
             generation=start.generation,
@@ -104,8 +112,28 @@ class JourneyWorkflow:
             )
         return reply
 
-    async def _send(self, start: JourneyInput, following: Next) -> None:
-        await workflow.execute_activity(
+    async def _finish(
+        self, start: JourneyInput, turn_no: int, activity: workflow.ActivityHandle[Any]
+    ) -> TurnReply | None:
+        """Wait for a mail or a call; return the next turn's reply where it could be taken before.
+
+        An activity may wait an hour to try again. A journey that is ended meanwhile must not: each
+        wake asks for the turn. The activity is of no use once it was taken.
+        """
+        while True:
+            await workflow.wait_condition(lambda: activity.done() or self._wakes > self._heard)
+            if activity.done() or not workflow.patched(_HEARD_WHILE_BUSY):
+                await activity
+                return None
+            reply = await self._take_turn(start, turn_no)
+            if reply.status != "not_yet":
+                activity.cancel()
+                with suppress(ActivityError):
+                    await activity
+                return reply
+
+    def _send(self, start: JourneyInput, following: Next) -> workflow.ActivityHandle[Any]:
+        return workflow.start_activity(
             SEND_MESSAGE,
             SendRequest(message_id=following.message_id or "", generation=start.generation),
             result_type=SendReply,
@@ -118,8 +146,8 @@ class JourneyWorkflow:
             ),
         )
 
-    async def _call(self, start: JourneyInput, following: Next) -> None:
-        await workflow.execute_activity(
+    def _call(self, start: JourneyInput, following: Next) -> workflow.ActivityHandle[Any]:
+        return workflow.start_activity(
             MAKE_CALL,
             CallRequest(call_id=following.call_id or "", generation=start.generation),
             result_type=CallReply,
@@ -131,10 +159,10 @@ class JourneyWorkflow:
             ),
         )
 
-    async def _sleep(self, heard: int, seconds: float | None) -> None:
+    async def _sleep(self, seconds: float | None) -> None:
         """Wait for a wake that came after the turn was asked for, or for the timer."""
         timeout = None if seconds is None else timedelta(seconds=max(seconds, 0.001))
         try:
-            await workflow.wait_condition(lambda: self._wakes > heard, timeout=timeout)
+            await workflow.wait_condition(lambda: self._wakes > self._heard, timeout=timeout)
         except TimeoutError:
             return

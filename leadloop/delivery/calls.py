@@ -123,7 +123,7 @@ class CallOutbox:
                 return call.status.value
             call.body = call.body or body
             call.attempts += 1
-            call.status = CallStatus.CALLING
+            call.status, call.reason = CallStatus.CALLING, None
             session.add(call)
             endpoint = self._chat if call.kind == CHAT else self._webhooks.get(call.to)
             if endpoint is None:
@@ -166,9 +166,11 @@ class CallOutbox:
 
     def _record(self, call_id: str, status: CallStatus, reason: str | None, code: int | None) -> str:
         with self._env.database.write() as session:
-            call, _, _ = _lock(session, self._env, call_id)
+            call, _, enrolment = _lock(session, self._env, call_id)
             if call.status not in FINISHED:
                 call.code = code
+                if status == CallStatus.CALLING and enrolment.status == EnrolmentStatus.ENDED:
+                    status, reason = CallStatus.FAILED, "journey_ended"  # and not tried again
                 _finish(session, call, status, reason, self._now())
             final = call.status.value
         _log.info("call_recorded", call_id=call_id, status=final, reason=reason, code=code)

@@ -26,10 +26,11 @@ from leadloop.delivery.mime import HeaderError
 from leadloop.delivery.render import Renderer, RenderError
 from leadloop.delivery.smtp import ConnectionLostAfterDataError, PermanentRefusalError, RetryLaterError
 from leadloop.delivery.tokens import Tokens
+from leadloop.inbox.exits import unsent_reason
 from leadloop.inbox.ingest import IncomingEvent, ingest
 from leadloop.storage.database import RowMissingError
 from leadloop.storage.environment import Environment
-from leadloop.storage.tables import Enrolment, Lead, Message, MessageStatus
+from leadloop.storage.tables import Enrolment, EnrolmentStatus, Lead, Message, MessageStatus
 
 _ADDRESS_CHANGES = 3
 _log = structlog.get_logger()
@@ -151,7 +152,9 @@ class Outbox:
         try:
             code = transaction.deliver(content, lambda: self._fail("after_data"))
         except RetryLaterError:  # the server said that it did not take it
-            self._record(message_id, claim.token, MessageStatus.NEW, None)
+            status = self._record(message_id, claim.token, MessageStatus.NEW, None)
+            if status == MessageStatus.SKIPPED:  # the journey ended meanwhile
+                return status
             raise
         except PermanentRefusalError as error:
             reason, code = _refusal(error), error.reply_code
@@ -169,6 +172,8 @@ class Outbox:
         with self._env.database.write() as session:
             now = self._env.clock.now()
             rows = lock_for(session, message_id)
+            if status == MessageStatus.NEW and rows.enrolment.status == EnrolmentStatus.ENDED:
+                status, reason = MessageStatus.SKIPPED, unsent_reason(rows.enrolment.outcome)
             sent_at = now if status == MessageStatus.SENT else None
             kept_token = None if status == MessageStatus.NEW else token
             # A refusal may come after another attempt gave this one up: then nobody asks again.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, or_, select
 
 from leadloop.storage.tables import Call, CallStatus
 
@@ -15,11 +15,18 @@ def find_call(session: Session, call_key: str) -> Call | None:
 
 
 def drop_calls(session: Session, enrolment_id: str) -> None:
-    """Skip the calls of a journey that ended which nobody has begun to make."""
+    """End the calls of a journey that ended: those that nobody has begun, or that wait to be tried again.
+
+    A call whose attempt is under way has no reason yet; it is recorded by that attempt.
+    """
+    between = (col(Call.status) == CallStatus.CALLING) & col(Call.reason).is_not(None)
     rows = session.exec(
-        select(Call).where(Call.enrolment_id == enrolment_id, Call.status == CallStatus.NEW)
+        select(Call).where(
+            Call.enrolment_id == enrolment_id, or_(col(Call.status) == CallStatus.NEW, between)
+        )
     ).all()
     for call in rows:
-        call.status = CallStatus.SKIPPED
+        call.status = CallStatus.SKIPPED if call.attempts == 0 else CallStatus.FAILED
         call.reason = "journey_ended"
+        call.body = None
         session.add(call)

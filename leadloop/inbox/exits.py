@@ -87,9 +87,14 @@ def _drop_unsent(session: Session, enrolment_id: str, outcome: str) -> None:
     ).all()
     for message in rows:
         message.status = MessageStatus.SKIPPED
-        message.reason = outcome if outcome in (UNSUBSCRIBED, ERASED) else "journey_ended"
+        message.reason = unsent_reason(outcome)
         message.hold_until = None
         session.add(message)
+
+
+def unsent_reason(outcome: str | None) -> str:
+    """Return why a mail of a journey that ended is not sent."""
+    return outcome if outcome in (UNSUBSCRIBED, ERASED) else "journey_ended"
 
 
 def meets_now(matchers: Sequence[Matcher], application: Application, facts: Facts | None = None) -> bool:

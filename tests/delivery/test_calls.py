@@ -6,12 +6,13 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from leadloop.delivery.calls import CallOutbox
+from leadloop.delivery.http import HttpClient
 from leadloop.delivery.render import Renderer
 from leadloop.delivery.smtp import RetryLaterError
 from leadloop.inbox.doctor import examine
@@ -175,16 +176,41 @@ def test_call_of_an_ended_journey_is_skipped(env: Environment, receiver: Receive
     assert (ended.status, ended.outcome, ended.next["kind"]) == (EnrolmentStatus.ENDED, "unsubscribed", "end")
 
 
-def test_call_in_flight_keeps_the_journeys_last_turn(env: Environment, receiver: Receiver) -> None:
+def test_call_that_waits_to_be_tried_again_does_not_keep_its_journey(
+    env: Environment, receiver: Receiver
+) -> None:
     journey, call_id = asked(env)
     receiver.codes = [503]
     with pytest.raises(RetryLaterError):
         outbox(env, receiver).make(call_id, 1)
     report(env, "unsubscribed", lead_id=journey.lead_id, properties={"topic": "nurture"}, trust="verified")
     settle(env)
-    assert row_of(env, journey.id).next["kind"] == "call"
-    assert examine(env).problems == []
+    assert row_of(env, journey.id).next["kind"] == "end"
+    assert (call_of(env, call_id).status, call_of(env, call_id).reason) == (
+        CallStatus.FAILED,
+        "journey_ended",
+    )
     assert outbox(env, receiver).make(call_id, 1) == "failed"
+    assert len(receiver.received) == 1
+    assert examine(env).problems == []
+
+
+def test_call_in_flight_keeps_the_journeys_last_turn(env: Environment, receiver: Receiver) -> None:
+    journey, call_id = asked(env)
+
+    class Slow(HttpClient):
+        def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+            topic = {"topic": "nurture"}
+            report(env, "unsubscribed", lead_id=journey.lead_id, properties=topic, trust="verified")
+            settle(env, call=lambda *_: None)
+            assert row_of(env, journey.id).next["kind"] == "call"
+            assert examine(env).problems == []
+            super().post(url, body, headers)
+            return 503
+
+    endpoint = Endpoint(url=receiver.url)  # type: ignore[arg-type]
+    assert CallOutbox(env, webhooks={"crm": endpoint}, client=Slow()).make(call_id, 1) == "failed"
+    assert call_of(env, call_id).reason == "journey_ended"
     assert len(receiver.received) == 1
     settle(env)
     assert row_of(env, journey.id).next["kind"] == "end"

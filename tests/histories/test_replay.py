@@ -28,6 +28,7 @@ def test_there_are_histories() -> None:
         "sold",
         "called",
         "database_away",
+        "left_while_tried_again",
     }
     assert f'"name": "{MAKE_CALL}"' in (Path(__file__).parent / "called.json").read_text()
     assert f'"name": "{TAKE_TURN}"' in (Path(__file__).parent / "database_away.json").read_text()
