@@ -38,6 +38,9 @@ class Commands(LazyGroup):
         LazyCommand("enrol", "leadloop.cli.enrol:enrol", "Enter leads into a scenario by hand."),
         LazyCommand("import", "leadloop.cli.imports:import_file", "Import leads or records from a CSV file."),
         LazyCommand("deal", "leadloop.cli.deal:app", "Report what became of a deal."),
+        LazyCommand(
+            "recover", "leadloop.cli.recover:recover", "Rebuild workflows after Temporal lost its data."
+        ),
         LazyCommand("doctor", "leadloop.cli.doctor:doctor", "Check the invariants of the database."),
         LazyCommand("serve", "leadloop.cli.serve:serve", "Run only the web server."),
         LazyCommand("key", "leadloop.cli.keys:app", "Make, list and revoke keys of the API."),

@@ -15,6 +15,7 @@ from leadloop.inbox.backfill import run_backfill
 from leadloop.inbox.due import earliest_due, run_due
 from leadloop.inbox.editions import EDITIONS, run_editions
 from leadloop.inbox.ingest import EVENTS
+from leadloop.inbox.missing import restart_missing
 from leadloop.inbox.relay import Relay
 from leadloop.inbox.sweeper import sweep
 from leadloop.inbox.wakes import WAKES
@@ -51,6 +52,7 @@ async def run_services(env: Environment, client: Client, workspace: str, stop: a
         # Overdue because the workers are busy is not stuck: a restart would only add to the queue.
         if await relay.backlog() <= _MOST_BACKLOG:
             await asyncio.to_thread(sweep, env)
+            await restart_missing(env, client)
         return 0
 
     await asyncio.gather(

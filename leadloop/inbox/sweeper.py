@@ -1,15 +1,16 @@
 """The sweeper: finds journeys that are overdue and not moving, and restarts their workflow.
 
-The stored turn is where they go on; a higher generation fences off whatever still runs.
+The stored turn is where they go on; a higher generation fences off whatever still runs. Journeys that
+are not overdue but whose workflow is gone are found by `missing`.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import ColumnElement, exists
-from sqlmodel import col, or_, select
+from sqlmodel import Session, col, or_, select
 
 from leadloop.inbox.wakes import ask_wake
 from leadloop.storage.database import lock_enrolment, lock_lead
@@ -84,8 +85,13 @@ def _restart(env: Environment, enrolment_id: str, lead_id: str) -> bool:
         ).first()
         if still is None:
             return False
-        enrolment.generation += 1
-        enrolment.swept_at = env.clock.now()
-        session.add(enrolment)
-        ask_wake(session, enrolment_id, env.clock.now(), restart=True)
+        restart_journey(session, enrolment, env.clock.now())
         return True
+
+
+def restart_journey(session: Session, enrolment: Enrolment, now: datetime) -> None:
+    """Ask for a new workflow in place of the old one, at the stored turn. The caller has locked both rows."""
+    enrolment.generation += 1
+    enrolment.swept_at = now
+    session.add(enrolment)
+    ask_wake(session, enrolment.id, now, restart=True)

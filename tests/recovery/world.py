@@ -1,0 +1,166 @@
+"""A real engine in this process: dev server, mail server, SQLite file, workers and services."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from sqlmodel import col, select
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError
+
+from leadloop.clock import RealClock
+from leadloop.connection import ConnectionFailedError, connect
+from leadloop.contracts import journey_workflow_id
+from leadloop.delivery.outbox import Outbox
+from leadloop.delivery.render import Renderer
+from leadloop.delivery.smtp import SmtpSender
+from leadloop.delivery.tokens import Tokens
+from leadloop.inbox.ingest import IncomingEvent, ingest
+from leadloop.keys import Keys
+from leadloop.language.plan import Publication
+from leadloop.storage.database import Database
+from leadloop.storage.environment import Environment
+from leadloop.storage.migrations import upgrade
+from leadloop.storage.publications import PublicationStore, publish
+from leadloop.storage.tables import Enrolment, Message
+from tests.factories import SECRET, TEMPLATES, make_publication, make_workspace
+from tests.kill.engine import LAYOUT, SlowSink, dev_server
+from worker import running_engine
+
+_PATIENCE = 60.0
+
+
+def small_publication(workspace: str) -> Publication:
+    """Return the small workspace under a name of its own, with mails that can be rendered."""
+    return make_publication(
+        workspace=make_workspace(name=workspace),
+        templates={**TEMPLATES, "layouts/default.ja.html.j2": LAYOUT},
+    )
+
+
+class World:
+    """One installation. Its database can be copied and put back, its engine started and stopped."""
+
+    def __init__(self, folder: Path, sink: SlowSink, publication: Publication | None = None) -> None:
+        self.folder = folder
+        self.sink = sink
+        self.workspace = f"acme-{sink.port}"
+        self.env = self._open()
+        upgrade(self.env.database)
+        with self.env.database.write() as session:
+            publish(session, publication or small_publication(self.workspace), "tests", RealClock().now())
+
+    def _open(self) -> Environment:
+        database = Database(f"sqlite:///{self.folder / 'leadloop.db'}")
+        return Environment(database, RealClock(), Keys(SECRET), PublicationStore(database))
+
+    def back_up(self) -> None:
+        """Copy the database as it is, with what SQLite has not yet moved out of its log."""
+        with self.env.database.engine.connect() as connection:
+            connection.exec_driver_sql("COMMIT")
+            connection.exec_driver_sql(f"VACUUM INTO '{self.folder / 'backup.db'}'")
+
+    def restore(self) -> None:
+        """Put the copy in the database's place. The engine must be stopped."""
+        self.env.database.close()
+        for left in self.folder.glob("leadloop.db*"):
+            left.unlink()
+        shutil.copy(self.folder / "backup.db", self.folder / "leadloop.db")
+        self.env = self._open()
+
+    @asynccontextmanager
+    async def running(self, address: str) -> AsyncIterator[Client]:
+        """Run workers and services against a Temporal service."""
+        client = await connect_soon(address)
+        with Renderer() as renderer:
+            sender = SmtpSender("127.0.0.1", self.sink.port, security="none")
+            outbox = Outbox(self.env, renderer, sender, Tokens(self.env.keys), "http://127.0.0.1:9")
+            async with running_engine(self.env, client, outbox):
+                yield client
+
+    def enter(self, *names: str) -> None:
+        """Let people ask for the paper."""
+        items = [
+            IncomingEvent(
+                "form_submitted",
+                properties={"form": "whitepaper"},
+                email=f"{name}@kaisha.example",
+                identity={"family_name": "山田", "consent": True},
+                source="form",
+                trust="verified",
+            )
+            for name in names
+        ]
+        with self.env.database.write() as session:
+            assert {one.status for one in ingest(session, self.env, items)} == {"accepted"}
+
+    def click_all(self) -> None:
+        """Every lead whose first mail is known clicks it."""
+        with self.env.database.write() as session:
+            rows = session.exec(select(Message).where(Message.step_id == "thanks")).all()
+            ingest(
+                session,
+                self.env,
+                [
+                    IncomingEvent("email_clicked", lead_id=row.lead_id, message_id=row.id, source="tracking")
+                    for row in rows
+                ],
+            )
+
+    def journeys(self) -> list[Enrolment]:
+        with self.env.database.read() as session:
+            return list(session.exec(select(Enrolment).order_by(col(Enrolment.id))).all())
+
+    def mails(self) -> list[Message]:
+        with self.env.database.read() as session:
+            return list(session.exec(select(Message).order_by(col(Message.id))).all())
+
+    def all_wait(self) -> bool:
+        return all(row.next.get("kind") == "wait" for row in self.journeys())
+
+    def all_ended(self) -> bool:
+        return all(row.next.get("kind") == "end" for row in self.journeys())
+
+    def delivered(self) -> int:
+        """Return how many mails the mail server took."""
+        return sum(self.sink.received.values())
+
+
+async def connect_soon(address: str) -> Client:
+    """Connect to a server that was started a moment ago."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            client = await connect(address)
+            await client.count_workflows("WorkflowId = 'probe'")
+            return client
+        except (ConnectionFailedError, RPCError):
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.1)
+
+
+async def until(reached: Callable[[], bool], what: str) -> None:
+    """Wait for a condition. Raises `AssertionError` after a generous time."""
+    for _ in range(int(_PATIENCE / 0.05)):
+        if await asyncio.to_thread(reached):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"not in {_PATIENCE:g} s: {what}")
+
+
+async def workflow_status(client: Client, enrolment_id: str) -> WorkflowExecutionStatus | None:
+    return (await client.get_workflow_handle(journey_workflow_id(enrolment_id)).describe()).status
+
+
+@contextmanager
+def new_temporal(folder: Path, name: str) -> Iterator[str]:
+    """Run a dev server on a new database file; yield its address."""
+    (folder / name).mkdir()
+    with dev_server(folder / name) as address:
+        yield address
