@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from leadloop.language.nodes import Mapping, Node, Scalar, Sequence
 
 _WHOLE = re.compile(r"-?\d{1,9}")
-_THRESHOLD = re.compile(r"(?<![\w.])lead\.score\.(\w+)\s*(>=|>|==)\s*(\d{1,9})(?!\s*[-+*/%.\w])")
+_THRESHOLD = re.compile(
+    r"(?<![\w.])lead\.score\.(?P<model>\w+)\s*(?P<sign>>=|>|==)\s*(?P<number>\d{1,9})(?!\s*[-+*/%.\w])"
+)
+_TURNED = re.compile(
+    r"(?<![\w.])(?<![-+*/%])(?<![-+*/%] )(?P<number>\d{1,9})\s*(?P<sign><=|<|==)\s*"
+    r"lead\.score\.(?P<model>\w+)(?!\s*[-+*/%.\w])"
+)
+_STRICT = (">", "<")
 
 
 @dataclass(frozen=True)
@@ -57,16 +64,17 @@ def _given(root: Node) -> Iterator[str]:
 
 def unreached(text: str, reaches: MappingOf[str, Reach]) -> Iterator[tuple[int, str, str, dict[str, object]]]:
     """Yield (position, number, code, values) of thresholds that nobody reaches, or that opens alone do."""
-    for found in _THRESHOLD.finditer(text):
-        reach = reaches.get(found[1])
+    for found in (*_THRESHOLD.finditer(text), *_TURNED.finditer(text)):
+        reach = reaches.get(found["model"])
         if reach is None:
             continue
-        least = int(found[3]) + (found[2] == ">")
-        values: dict[str, object] = {"number": least, "model": found[1]}
+        at, number = found.start("number"), found["number"]
+        least = int(number) + (found["sign"] in _STRICT)
+        values: dict[str, object] = {"number": least, "model": found["model"]}
         if reach.most is not None and least > reach.most:
-            yield found.start(3), found[3], "SCN507", {**values, "why": reach.why}
+            yield at, number, "SCN507", {**values, "why": reach.why}
         elif reach.opened is not None and least > 0:
-            yield found.start(3), found[3], "SCN508", {**values, "rule": reach.opened}
+            yield at, number, "SCN508", {**values, "rule": reach.opened}
 
 
 def unreached_bands(

@@ -91,6 +91,11 @@ def test_pace_is_counted_where_only_time_decides(tmp_path: Path, steps: str, las
         ({}, "lead.score.engagement >= 99", []),
         ({}, "lead.score.fit >= 21", ["SCN507"]),
         ({}, "lead.score.fit >= 20", []),
+        ({}, "21 <= lead.score.fit", ["SCN507"]),
+        ({}, "20 < lead.score.fit", ["SCN507"]),
+        ({}, "20 <= lead.score.fit", []),
+        ({}, "21 <= lead.score.fit + 5", []),
+        ({}, "1 + 20 < lead.score.fit", []),
         (
             edited(S, "event: email_clicked", "event: email_opened"),
             "lead.score.engagement >= 40",
