@@ -59,11 +59,16 @@ def check(
     Warnings (SCN5xx) leave the exit code 0. docs/scenario-language.md explains every code.
     """
     language = language_of(lang)
-    folder = find_workspace(workspace)
+    folder = find_workspace(workspace, paths[0] if paths else None)
     missing = [path for path in paths or [] if not path.exists()]
     if missing:
         words = {"en": "no such file or folder", "ja": "ファイルまたはフォルダーがありません"}
         typer.echo(f"{words[language]}: {', '.join(map(str, missing))}", err=True)
+        raise typer.Exit(2)
+    outside = [path for path in paths or [] if not _is_of(folder, find_workspace(workspace, path), path)]
+    if outside:  # nothing of it would be looked at
+        words = {"en": f"not in the workspace {folder}", "ja": f"ワークスペース{folder}の外です"}
+        typer.echo(f"{words[language]}: {', '.join(map(str, outside))}", err=True)
         raise typer.Exit(2)
     if watch and output_format is not OutputFormat.text:
         raise typer.BadParameter("--watch goes with --format text", param_hint="--watch")
@@ -72,6 +77,11 @@ def check(
     compilation = _compile(folder, paths or None)
     _print(folder, compilation, output_format, language)
     raise typer.Exit(_exit_code(compilation))
+
+
+def _is_of(folder: Path, own: Path, path: Path) -> bool:
+    """Return whether a path is in the workspace, and in no other one inside it."""
+    return own.resolve() == folder.resolve() and path.resolve().is_relative_to(folder.resolve())
 
 
 def _exit_code(compilation: Compilation) -> int:

@@ -20,12 +20,14 @@ WorkspaceOption = Annotated[
 ]
 
 
-def find_workspace(folder: Path | None) -> Path:
-    """Return the workspace folder: as given, or the nearest one from the current folder upwards.
+def find_workspace(folder: Path | None, start: Path | None = None) -> Path:
+    """Return the workspace folder: as given, or the nearest one from `start` upwards.
 
-    Without any, the current folder: compiling it then says what is missing.
+    `start` is the current folder if it is not given. Without any workspace, the current folder: compiling
+    it then says what is missing.
     """
     if folder is not None:
         return folder
     here = Path.cwd()
-    return next((one for one in (here, *here.parents) if (one / MARK).is_file()), here)
+    first = here if start is None else start.resolve()
+    return next((one for one in (first, *first.parents) if (one / MARK).is_file()), here)

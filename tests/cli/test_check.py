@@ -65,6 +65,23 @@ def test_lang_ja_prints_everything_in_japanese(folder: Path) -> None:
     assert output.endswith("\nエラー1件\n")
 
 
+def test_check_finds_the_workspace_of_its_path(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    code, output, _ = run("check", folder / N)
+    assert code == 1
+    assert "SCN402" in output
+
+
+def test_check_refuses_paths_of_another_workspace(tmp_path: Path, folder: Path) -> None:
+    other = write(tmp_path / "other")
+    for paths in ((folder / N, other), ("-w", folder, "/etc")):
+        code, output, problem = run("check", *paths)
+        assert (code, output) == (2, "")
+        assert problem.startswith(f"not in the workspace {folder}: ")
+
+
 def test_lang_ja_counts_scenarios_and_warnings(tmp_path: Path) -> None:
     files = edited(N, "exhausted}}", "exhausted}}\n  - exit: a")
     output = run("check", "-w", write(tmp_path, files), "--lang", "ja")[1]
