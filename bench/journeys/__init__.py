@@ -1,0 +1,1 @@
+"""One journey, driven four ways: what `make bench` compares."""
