@@ -41,8 +41,12 @@ format: $(INSTALLED) ## let ruff lay out the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(INSTALLED)  ## measure how fast it is; rows in bench/out/results.json; ARGS="NAME …" for some only
+bench: $(VENV)/.bench  ## measure how fast it is; rows in bench/out/results.json; ARGS="NAME …" for some only
 	$(BIN)/python -m bench $(ARGS)
+
+$(VENV)/.bench: $(INSTALLED) bench/requirements.lock
+	@bash scripts/setup_venv.sh $(VENV) bench/requirements.lock
+	@touch $@
 
 faults: $(INSTALLED) ## run the tests that kill, cut and corrupt, with a summary (minutes)
 	$(BIN)/python scripts/run_faults.py $(ARGS)

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Make a virtual environment and install leadloop into it, exactly as requirements.lock says.
-# Usage: setup_venv.sh [FOLDER]   With uv where it is on the PATH, else with Python's own venv and pip.
+# Usage: setup_venv.sh [FOLDER [LOCK]]   With uv where it is on the PATH, else with Python's own venv and pip.
+# LOCK is another lock file to install beside it: what the benches compare with.
 set -euo pipefail
 
 venv=${1:-.venv}
+lock=${2:-requirements.lock}
 python="$venv/bin/python"
 
 is_new_enough() {
@@ -49,13 +51,13 @@ fi
 
 if command -v uv >/dev/null 2>&1; then
   [ -e "$python" ] || uv venv --quiet --python '>=3.11' "$venv"
-  uv pip install --quiet --python "$python" --require-hashes -r requirements.lock
+  uv pip install --quiet --python "$python" --require-hashes -r "$lock"
   uv pip install --quiet --python "$python" --no-deps --no-build-isolation -e .
 else
   [ -e "$python" ] || make_venv_with_python
   "$python" -m pip --version >/dev/null 2>&1 || "$python" -m ensurepip >/dev/null
   pip=("$python" -m pip --disable-pip-version-check --quiet)
-  "${pip[@]}" install --require-hashes -r requirements.lock
+  "${pip[@]}" install --require-hashes -r "$lock"
   "${pip[@]}" install --no-deps --no-build-isolation -e .
 fi
 # Bytecode now, so that the first commands start as fast as the later ones.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlmodel import select
 
-from bench.journeys.ground import FIRST, Ground, event_row
+from bench.journeys.ground import Ground, event_row
 from leadloop.delivery.compose import Addresses, compose, draft, mime_of, store
 from leadloop.delivery.tokens import Tokens
 from leadloop.scoring.ledger import LeadLedger
@@ -111,9 +111,12 @@ class Effects:
             properties = {"url": link.url if link else "", "link": link.name if link else ""}
             session.add(
                 event_row(
-                    self.ground, message.lead_id, "email_clicked", message_id=message_id,
+                    self.ground,
+                    message.lead_id,
+                    "email_clicked",
+                    message_id=message_id,
                     properties=properties,
-                )  # fmt: skip
+                )
             )
             message.clicked_at = self.ground.env.clock.now()
             session.add(message)
@@ -159,6 +162,3 @@ class Effects:
             journey.status, journey.outcome = EnrolmentStatus.ENDED, outcome
             journey.ended_at = self.ground.env.clock.now()
             session.add(journey)
-
-
-__all__ = ["FIRST", "Effects"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import Any
 
 from aiosmtpd.controller import Controller
@@ -23,7 +22,6 @@ def main() -> None:
     print(controller.port, flush=True)
     sys.stdin.read()
     controller.stop()
-    time.sleep(0)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ async def running(ground: Ground, client: Client) -> AsyncIterator[Callable[[lis
             clicking = asyncio.create_task(click_when_sent(ground, click, len(leads)))
             await asyncio.gather(*(one(lead_id) for lead_id in leads))
             await clicking
-            while len(found := await asyncio.to_thread(ended, leads)) < len(leads):
+            while len(found := await asyncio.to_thread(ended, leads)) < len(leads):  # noqa: ASYNC110
                 await asyncio.sleep(_LOOK_SECONDS)
             ids = [journey_workflow_id(one) for one in found]
             await asyncio.gather(*(client.get_workflow_handle(one).result() for one in ids))

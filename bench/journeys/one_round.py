@@ -1,6 +1,6 @@
 """One way, once, in a process of its own: prints what it measured as JSON.
 
-    python -m bench.journeys.one_round WAY --journeys 60 --smtp-port PORT
+python -m bench.journeys.one_round WAY --journeys 60 --smtp-port PORT
 """
 
 from __future__ import annotations
@@ -39,9 +39,7 @@ async def measure(way: str, journeys: int, smtp_port: int, folder: Path) -> dict
         async with AsyncExitStack() as stack:
             client: Client | None = None
             if way != "dbos":
-                server = await stack.enter_async_context(
-                    running_temporal(folder, free_port(), free_port())
-                )
+                server = await stack.enter_async_context(running_temporal(folder, free_port(), free_port()))
                 client = server.client
             drive = await stack.enter_async_context(_running(way, ground, client))
             await asyncio.wait_for(drive(ground.add_leads(_WARM_UP, "warm")), _LONGEST)
@@ -84,15 +82,13 @@ def _check(ground: Ground, leads: list[str]) -> None:
     """See that every way did the work: two mails, the points and the tag for each, and an end."""
     with ground.env.database.read() as session:
         mails = session.exec(
-            select(func.count()).where(
-                col(Message.lead_id).in_(leads), Message.status == MessageStatus.SENT
-            )
+            select(func.count()).where(col(Message.lead_id).in_(leads), Message.status == MessageStatus.SENT)
         ).one()
-        tagged = [one for one in session.exec(select(Lead).where(col(Lead.id).in_(leads))) if "vip" in one.tags]
+        tagged = [
+            one for one in session.exec(select(Lead).where(col(Lead.id).in_(leads))) if "vip" in one.tags
+        ]
         ended = session.exec(
-            select(func.count()).where(
-                col(Enrolment.lead_id).in_(leads), Enrolment.outcome == "completed"
-            )
+            select(func.count()).where(col(Enrolment.lead_id).in_(leads), Enrolment.outcome == "completed")
         ).one()
     done = (mails, len(tagged), ended)
     if done != (2 * len(leads), len(leads), len(leads)):
@@ -110,7 +106,6 @@ def main() -> None:
     parser.add_argument("way", choices=WAYS)
     parser.add_argument("--journeys", type=int, default=60)
     parser.add_argument("--smtp-port", type=int, required=True)
-    parser.add_argument("--profile", type=Path, help="write a cProfile of the process's main thread here")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         found = asyncio.run(measure(arguments.way, arguments.journeys, arguments.smtp_port, Path(name)))
