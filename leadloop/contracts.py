@@ -16,6 +16,11 @@ WAKE_SIGNAL = "wake"
 TAKE_TURN = "take_turn"
 SEND_MESSAGE = "send_message"
 MAKE_CALL = "make_call"
+WATERMARK_WORKFLOW = "WatermarkWorkflow"
+MIRROR_SIGNAL = "mirror"
+
+MOST_TOMBSTONES = 2000
+"""Erasures that a watermark remembers: the newest ones, about 400 kB."""
 
 TURN_GAP = "TurnGap"
 """Error type, not retried: the workflow asked for a turn beyond head + 1."""
@@ -98,6 +103,49 @@ class JourneyResult(Wire):
     turn_no: int
 
 
+class ErasedLead(Wire):
+    """That a lead was erased, in ids and HMACs."""
+
+    lead_id: str
+    erased_at: datetime
+    identities: tuple[str, ...] = ()
+    suppressed: tuple[str, ...] = ()
+
+
+class Watermark(Wire):
+    """How far a database was, kept outside it, so that an older copy of it is recognised."""
+
+    database_id: str
+    epoch: int = 1
+    """Rises when an operator accepts an older database: the numbers begin anew."""
+    handed_over: int = 0
+    """Messages that were claimed, so far."""
+    erased: int = 0
+    """People that were erased, so far."""
+    at: datetime
+    """The latest instant at which the engine was known to run on this database."""
+    tombstones: tuple[ErasedLead, ...] = ()
+    """The newest erasures, oldest first."""
+
+    def joined(self, newer: Watermark) -> Watermark:
+        """Return what is known after another report: the higher numbers of one database and epoch."""
+        if newer.database_id != self.database_id:
+            return newer
+        if newer.epoch < self.epoch:  # of a process that has not heard of the new epoch
+            newer = newer.model_copy(update={"handed_over": 0, "erased": 0, "epoch": self.epoch})
+        known = {one.lead_id: one for one in self.tombstones}
+        known.update({one.lead_id: one for one in newer.tombstones})
+        again = newer.epoch > self.epoch
+        return newer.model_copy(
+            update={
+                "handed_over": newer.handed_over if again else max(self.handed_over, newer.handed_over),
+                "erased": newer.erased if again else max(self.erased, newer.erased),
+                "at": max(self.at, newer.at),
+                "tombstones": tuple(known.values())[-MOST_TOMBSTONES:],
+            }
+        )
+
+
 def journey_workflow_id(enrolment_id: str) -> str:
     """Return the workflow id of a journey."""
     return f"journey-{enrolment_id}"
@@ -116,3 +164,8 @@ def email_queue(workspace: str, provider: str) -> str:
 def integrations_queue(workspace: str) -> str:
     """Return the task queue of outside calls: webhooks, chat."""
     return f"leadloop-{workspace}-integrations"
+
+
+def watermark_workflow_id(workspace: str) -> str:
+    """Return the workflow id of a workspace's watermark."""
+    return f"leadloop-watermark-{workspace}"

@@ -32,7 +32,7 @@ class Commands(LazyGroup):
         LazyCommand("scenarios", "leadloop.cli.scenarios:scenarios", "List what is live, and versions."),
         LazyCommand("diff", "leadloop.cli.diff:diff", "Show what differs between two versions."),
         LazyCommand("status", "leadloop.cli.status:status", "Show how the engine stands, in numbers."),
-        LazyCommand("lead", "leadloop.cli.leads:app", "List leads, and show what happened to one."),
+        LazyCommand("lead", "leadloop.cli.leads:app", "List leads, show what happened to one, erase one."),
         LazyCommand("why", "leadloop.cli.why:why", "Explain every turn of a lead's journeys."),
         LazyCommand("event", "leadloop.cli.events:app", "Put events in by hand."),
         LazyCommand("enrol", "leadloop.cli.enrol:enrol", "Enter leads into a scenario by hand."),

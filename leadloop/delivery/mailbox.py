@@ -11,7 +11,7 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -92,9 +92,13 @@ class Mailbox:
         for row in reversed(rows):
             if len(found) == limit:
                 break
-            if (before is None or row.id < before) and (to is None or row.to == to):
+            if (before is None or row.id < before) and (to is None or row.to == to) and self._is_there(row):
                 found.append(row)
         return found
+
+    def _is_there(self, row: MailSummary) -> bool:
+        """A command may have deleted it, on another process."""
+        return (self._folder / f"{row.id}.eml").exists()
 
     def count(self) -> int:
         """Return how many mails there are."""
@@ -110,6 +114,24 @@ class Mailbox:
         except FileNotFoundError:
             return None
         return parse_mail(mail_id, content)
+
+    def forget(self, message_ids: Collection[str]) -> int:
+        """Delete the copies of leadloop's messages with these ids; return how many there were."""
+        wanted = set(message_ids) - {""}
+        with self._lock:
+            gone = [row for row in self._summaries if row.message_id in wanted]
+            self._summaries = [row for row in self._summaries if row.message_id not in wanted]
+            ids = {row.id for row in gone}
+            index = self._folder / _INDEX
+            if gone and index.exists():
+                lines = index.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+                kept = "".join(line for line in lines if _id_in(line) not in ids)
+                draft = self._folder / f".{_INDEX}.part"
+                draft.write_text(kept, encoding="utf-8")
+                os.replace(draft, index)
+            for row in gone:
+                (self._folder / f"{row.id}.eml").unlink(missing_ok=True)
+        return len(gone)
 
     def store(self, content: bytes, to: str) -> MailSummary:
         """Keep a mail. The file is complete before its name exists."""
@@ -200,6 +222,11 @@ def _read_line(line: str) -> MailSummary | None:
         return MailSummary(**values)
     except (ValueError, TypeError, KeyError):  # the last line of a process that was killed
         return None
+
+
+def _id_in(line: str) -> str | None:
+    summary = _read_line(line)
+    return summary.id if summary is not None else None
 
 
 def _summary_of_file(path: Path) -> MailSummary:

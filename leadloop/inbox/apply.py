@@ -223,14 +223,18 @@ class Application:
             catch_up(self)
 
     def _apply(self, event: Event) -> None:
-        self._catch_up()
         lead = self.lead
+        if lead.erased_at is None:
+            self._catch_up()
         lead.last_seq += 1
         event.lead_id = lead.id
         event.lead_seq = lead.last_seq
         event.applied_at = self.now
         self.session.add(event)
         self.session.add(lead)
+        if lead.erased_at is not None:  # accepted by somebody who had not seen the erasure yet
+            event.properties, event.identity = {}, {}
+            return
         if event.source in _BY_THE_PERSON:
             lead.last_active_at = max(lead.last_active_at or event.occurred_at, event.occurred_at)
         if event.identity:

@@ -61,6 +61,8 @@ class IngestResult:
     lead_id: str | None = None
     field: str | None = None
     problem: str | None = None
+    erased: bool = False
+    """True where it is about a person who was erased. The public must not be told."""
 
 
 class _InvalidItemError(Exception):
@@ -68,6 +70,11 @@ class _InvalidItemError(Exception):
         super().__init__(problem)
         self.field = field
         self.problem = problem
+
+
+class _ErasedError(_InvalidItemError):
+    def __init__(self, field: str) -> None:
+        super().__init__(field, "this lead was erased")
 
 
 def ingest(session: Session, env: Environment, items: Sequence[IncomingEvent]) -> list[IngestResult]:
@@ -88,7 +95,9 @@ def _ingest_one(
             return known
         lead = _resolve_lead(session, env, item, now)
     except _InvalidItemError as error:
-        return IngestResult("invalid", field=error.field, problem=error.problem)
+        return IngestResult(
+            "invalid", field=error.field, problem=error.problem, erased=isinstance(error, _ErasedError)
+        )
     event = Event(
         id=new_id(),
         subject_id=lead.id,
@@ -152,7 +161,7 @@ def _resolve_lead(session: Session, env: Environment, item: IncomingEvent, now: 
         if lead.merged_into is not None:
             lead = session.get(Lead, lead.merged_into) or lead
         if lead.erased_at is not None:
-            raise _InvalidItemError("lead", "this lead was erased")
+            raise _ErasedError("lead")
         return lead
     if item.email is None:
         raise _InvalidItemError("lead", "an event names its lead: give `lead` or `email`")
@@ -160,6 +169,8 @@ def _resolve_lead(session: Session, env: Environment, item: IncomingEvent, now: 
         lead, _created = find_or_create_lead(session, env, item.email, item.identity, now)
     except AddressError as error:
         raise _InvalidItemError("email", str(error)) from None
+    if lead.erased_at is not None:
+        raise _ErasedError("email")
     return lead
 
 

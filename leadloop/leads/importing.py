@@ -232,6 +232,10 @@ def _import_row(
     renewed: bool,
 ) -> None:
     known = find_lead(session, env, row.email)
+    if known is not None and known.erased_at is not None:
+        report.refused += 1
+        report.add_problem(row.line, "email", "this person was erased")
+        return
     if known is not None:
         changed = _update_lead(session, env, known, row, workspace) or renewed
         report.updated += changed
@@ -271,7 +275,11 @@ def _update_lead(
 def _count_dry(
     session: Session, env: Environment, row: _ReadRow, report: ImportReport, seen: set[str]
 ) -> None:
-    if find_lead(session, env, row.email) is not None or row.email.lower() in seen:
+    known = find_lead(session, env, row.email)
+    if known is not None and known.erased_at is not None:
+        report.refused += 1
+        report.add_problem(row.line, "email", "this person was erased")
+    elif known is not None or row.email.lower() in seen:
         report.updated += 1
     else:
         report.created += 1

@@ -11,7 +11,7 @@ from sqlalchemy import inspect, text
 
 from leadloop.storage.database import Database, StorageError
 
-SCHEMA = "0003"
+SCHEMA = "0004"
 """Revision that this version of leadloop works with."""
 
 _SCRIPTS = Path(__file__).parent / "alembic"

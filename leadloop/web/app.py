@@ -16,6 +16,7 @@ from leadloop.web.access import Access
 from leadloop.web.api_keys import KeyRing
 from leadloop.web.companies_api import companies_router
 from leadloop.web.enrolments_api import enrolments_router
+from leadloop.web.erasure_api import erasure_router
 from leadloop.web.events_api import events_router
 from leadloop.web.forms import forms_router
 from leadloop.web.guard import Guard
@@ -63,6 +64,7 @@ def create_app(
     app.include_router(forms_router(env, pages))
     app.include_router(sales_router(env))
     app.include_router(leads_router(env))
+    app.include_router(erasure_router(env, mailbox))
     app.include_router(records_router(env))
     app.include_router(companies_router(env))
     app.include_router(enrolments_router(env))

@@ -84,6 +84,8 @@ def forms_router(env: Environment, pages: Pages) -> APIRouter:
             return _refused(request, pages, form, errors)
         with env.database.write() as session:
             result = _store(session, env, entry)
+        if result.erased:  # answered like any other: who was erased is nobody's business
+            return _thanks(request, pages, {"status": "accepted"})
         if result.status == "invalid":
             return _refused(request, pages, form, [field_error(result.field, result.problem or "")])
         if result.status == "conflict":

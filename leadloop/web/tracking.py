@@ -103,7 +103,7 @@ def _record(
         trust="likely",
         message_id=message.id,
     )
-    ingest(session, env, [item])  # an erased lead is refused there, and its link still works
+    ingest(session, env, [item])  # an erased lead is refused there
 
 
 def _is_person(request: Request) -> bool:

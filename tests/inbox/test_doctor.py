@@ -146,6 +146,7 @@ def test_healthy_story_has_no_problem_though_every_check_saw_rows(story: Environ
         session.add(_due(waiting(session).lead_id, story.clock.now() + timedelta(days=1)))
         session.add(_pause(waiting(session).lead_id, story.clock.now()))
         session.add(_backfill("", finished=True))
+        session.add(Lead(id="erased", created_at=NOW, erased_at=NOW))
     _submit_without_delivery(story)
     found = examine(story, tmp_path / "mailbox")
     assert found.problems == []

@@ -11,6 +11,7 @@ from leadloop.storage.tables.leads import Company, Consent, Identity, Lead, Supp
 from leadloop.storage.tables.messages import Link, Message, MessageStatus
 from leadloop.storage.tables.publications import Blob, PublicationRow, Setting
 from leadloop.storage.tables.records import Record
+from leadloop.storage.tables.recovery import Handover, Tombstone
 from leadloop.storage.tables.sales import (
     Deal,
     DealStatus,
@@ -26,7 +27,8 @@ __all__ = [
     "ApiKey", "ArmedWait", "Blob", "Call", "CallStatus", "CommandAnswer", "Company", "Consent", "Deal",
     "DealStatus", "Due",
     "Enrolment", "EnrolmentStatus", "Event", "EventKey", "ExperimentDraw", "ExperimentWinner",
-    "Identity", "KeyKind", "Lead", "LeadScore", "Link", "Message", "MessageStatus", "Offer", "OfferStatus",
+    "Handover", "Identity", "KeyKind", "Lead", "LeadScore", "Link", "Message", "MessageStatus", "Offer",
+    "OfferStatus",
     "PublicationRow", "Record", "RecycledLoss", "ScoreEntry", "Setting", "Suppression", "Task",
-    "TaskStatus", "TopicSuppression", "Turn", "Wake",
+    "TaskStatus", "Tombstone", "TopicSuppression", "Turn", "Wake",
 ]  # fmt: skip

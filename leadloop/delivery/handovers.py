@@ -1,0 +1,36 @@
+"""Counting the messages that are handed over, in the claim's own transaction."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, cast
+
+from sqlalchemy import CursorResult
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, update
+
+from leadloop.storage.tables import Handover
+
+_SLOTS = 16
+"""Rows that share the count: claims of different messages seldom wait for the same one."""
+
+
+def count_handover(session: Session, message_id: str) -> None:
+    """Add one. The row is locked last, after lead, enrolment and message, and only until the commit."""
+    add_handovers(session, zlib.crc32(message_id.encode()) % _SLOTS, 1)
+
+
+def add_handovers(session: Session, slot: int, number: int) -> None:
+    """Add to one row of the count."""
+    if _add(session, slot, number):
+        return
+    try:
+        with session.begin_nested():
+            session.add(Handover(slot=slot, number=number))
+    except IntegrityError:  # another transaction was first
+        _add(session, slot, number)
+
+
+def _add(session: Session, slot: int, number: int) -> bool:
+    statement = update(Handover).where(col(Handover.slot) == slot).values(number=Handover.number + number)
+    return cast("CursorResult[Any]", session.exec(statement)).rowcount == 1
