@@ -23,20 +23,21 @@ from activities.email import EmailActivities
 from activities.integrations import IntegrationActivities
 from activities.journey import JourneyActivities
 from leadloop import __version__
+from leadloop.cli.failures import explain
 from leadloop.clock import RealClock
-from leadloop.connection import ConnectionFailedError, connect
+from leadloop.connection import connect
 from leadloop.contracts import email_queue, integrations_queue, journeys_queue
 from leadloop.delivery.calls import CallOutbox
-from leadloop.delivery.failpoints import failpoint
 from leadloop.delivery.outbox import Outbox
 from leadloop.delivery.render import Renderer
 from leadloop.delivery.smtp import SmtpSender
 from leadloop.delivery.tokens import Tokens
+from leadloop.failpoints import failpoint
 from leadloop.inbox.services import run_services
 from leadloop.inbox.turn import EMAIL_PROVIDER
 from leadloop.keys import Keys
 from leadloop.settings import Settings
-from leadloop.storage.database import Database, StorageError
+from leadloop.storage.database import Database
 from leadloop.storage.environment import Environment
 from leadloop.storage.migrations import check_schema
 from leadloop.storage.publications import PublicationStore
@@ -63,6 +64,7 @@ def make_environment(settings: Settings) -> Environment:
         clock=RealClock(),
         keys=Keys(settings.secret_bytes()),
         publications=PublicationStore(database),
+        fail=failpoint(settings.fail_at),
     )
 
 
@@ -181,8 +183,11 @@ def main() -> int:
     ).parse_args()
     try:
         asyncio.run(run(Settings()))
-    except (ConnectionFailedError, StorageError) as error:
-        print(f"worker.py: {error}", file=sys.stderr)
+    except Exception as error:
+        explanation = explain(error)
+        if explanation is None:
+            raise
+        print(f"worker.py: {explanation}", file=sys.stderr)
         return 1
     return 0
 

@@ -56,30 +56,44 @@ def open_environment(state: Path | None = None, *, dry_run: bool = False) -> Ite
     """
     from sqlalchemy.exc import OperationalError, ProgrammingError
 
+    from leadloop.storage.migrations import check_schema, revision
     from leadloop.storage.publications import NotPublishedError
 
     settings = settings_for(state)
     with open_database(settings) as database:
         env = environment_of(settings, database)
         database.rehearses = dry_run
+        if database.is_missing or revision(database) is not None:
+            check_schema(database)
         try:
             env.publications.current()
         except (NotPublishedError, OperationalError, ProgrammingError) as error:
-            if "connection" in str(error):
+            if not isinstance(error, NotPublishedError) and not _lacks_tables(error):
                 raise
             typer.echo("nothing is published in this database yet; start with `leadloop up`", err=True)
             raise typer.Exit(1) from None
         yield env
 
 
+def _lacks_tables(error: Exception) -> bool:
+    return "no such table" in str(error) or "does not exist" in str(error)
+
+
 def environment_of(settings: Settings, database: Database) -> Environment:
     """Return the environment of an open database, on real time."""
     from leadloop.clock import RealClock
+    from leadloop.failpoints import failpoint
     from leadloop.keys import Keys
     from leadloop.storage.environment import Environment
     from leadloop.storage.publications import PublicationStore
 
-    return Environment(database, RealClock(), Keys(settings.secret_bytes()), PublicationStore(database))
+    return Environment(
+        database,
+        RealClock(),
+        Keys(settings.secret_bytes()),
+        PublicationStore(database),
+        failpoint(settings.fail_at),
+    )
 
 
 def find_lead_id(env: Environment, text: str) -> str:

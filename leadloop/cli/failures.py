@@ -44,6 +44,8 @@ def _database(error: Any) -> str:
     text = str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
     if "no such table" in text or "does not exist" in text:
         return f"the database lacks the tables of this version ({text}): run `leadloop db upgrade`"
+    if "malformed" in text or "not a database" in text:
+        return f"the database is damaged ({text}): stop everything that uses it, and restore a backup"
     return f"the database cannot be used: {text}"
 
 

@@ -21,11 +21,11 @@ from leadloop.delivery import claim as claims
 from leadloop.delivery.addresses import AddressError
 from leadloop.delivery.claim import NOTICE, OPEN, SUPERSEDED, claim_message, lock_for
 from leadloop.delivery.compose import Addresses, compose, draft, mime_of, store
-from leadloop.delivery.failpoints import FailPoint, no_failpoint
 from leadloop.delivery.mime import HeaderError
 from leadloop.delivery.render import Renderer, RenderError
 from leadloop.delivery.smtp import ConnectionLostAfterDataError, PermanentRefusalError, RetryLaterError
 from leadloop.delivery.tokens import Tokens
+from leadloop.failpoints import FailPoint, no_failpoint
 from leadloop.inbox.exits import unsent_reason
 from leadloop.inbox.ingest import IncomingEvent, ingest
 from leadloop.storage.database import RowMissingError

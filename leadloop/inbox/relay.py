@@ -76,6 +76,8 @@ class Relay:
 
         results = await asyncio.gather(*(send(call) for call in calls))
         sent = [call for call, done in zip(calls, results, strict=True) if done]
+        if sent:
+            self.env.fail("after_signal")
         if any(call.token for call in sent):
             await asyncio.to_thread(self._forget, sent)
         return len(sent)

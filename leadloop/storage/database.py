@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, event
@@ -18,18 +18,32 @@ from sqlalchemy.engine import make_url
 from sqlmodel import Session, SQLModel, create_engine, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from leadloop.storage.fair_lock import FairLock
+from leadloop.storage.fair_lock import FairLock, LockTimeoutError
+from leadloop.storage.sqlite_file import SqliteFile
 from leadloop.storage.tables import Enrolment, Lead, Message
 
 _Row = TypeVar("_Row")
 _READ_ONLY = "leadloop_read_only"
 _NEWS = "leadloop_news"
 _BUSY_SECONDS = 30
+"""So long a writer waits for others; then it gives up, and its caller tries again later."""
+_POSTGRES = {
+    "connect_timeout": 10,  # seconds, like all of these but the last
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""libpq: a server that says nothing is given up, else a thread would wait for it for ever."""
 _CONNECTIONS = 20
 
 
 class StorageError(Exception):
     """The database cannot be used as asked: wrong address, missing or newer schema."""
+
+
+class DatabaseAwayError(StorageError):
+    """The database is locked for too long, or its file is gone. Nothing was written."""
 
 
 class RowMissingError(StorageError):
@@ -46,7 +60,11 @@ class Database:
         self.engine = _make_engine(url, self.is_sqlite, connections=1 if self.is_sqlite else _CONNECTIONS)
         reader = _make_engine(url, self.is_sqlite, _CONNECTIONS) if self.is_sqlite else self.engine
         self._read_engine = reader.execution_options(**{_READ_ONLY: True})
-        self._writer = FairLock() if self.is_sqlite else None
+        self._writer = FairLock(_BUSY_SECONDS) if self.is_sqlite else None
+        self._file = SqliteFile(url) if self.is_sqlite else None
+        if self._file is not None:
+            self._file.guard(self.engine)
+            self._file.guard(reader)
         self.changes = 0
         """Writes of this process so far."""
         self.rehearses = False
@@ -56,15 +74,22 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Open a session that sees one state of the database and must not write."""
+        """Open a session that sees one state of the database and must not write.
+
+        Raises `DatabaseAwayError` where its file is gone.
+        """
+        self._look_for_file()
         with Session(self._read_engine, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Open one transaction: committed at the end of the block, rolled back on an exception."""
+        """Open one transaction: committed at the end of the block, rolled back on an exception.
+
+        Raises `DatabaseAwayError` where its file is gone, or other writers of this process take too long.
+        """
         with (
-            self._writer or nullcontext(),
+            self._turn_to_write(),
             Session(self.engine, expire_on_commit=False) as session,
             session.begin() as transaction,
         ):
@@ -81,6 +106,26 @@ class Database:
                 self._news[topic] = self._news.get(topic, 0) + 1
             self._changed.notify_all()
 
+    @contextmanager
+    def _turn_to_write(self) -> Iterator[None]:
+        self._look_for_file()
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self._writer or nullcontext())
+            except LockTimeoutError:
+                raise DatabaseAwayError(f"the database was busy for {_BUSY_SECONDS} seconds") from None
+            yield
+
+    def _look_for_file(self) -> None:
+        problem = self._file.problem() if self._file is not None else None
+        if problem is not None:
+            raise DatabaseAwayError(problem)
+
+    @property
+    def is_missing(self) -> bool:
+        """True for a SQLite database without its file."""
+        return self._file is not None and self._file.is_missing
+
     def news(self, topic: str) -> int:
         """Return how many transactions of this process announced a topic so far."""
         return self._news.get(topic, 0)
@@ -95,6 +140,8 @@ class Database:
 
     def create_schema(self) -> None:
         """Create all tables directly, without migrations (tests, throw-away databases)."""
+        if self._file is not None:
+            self._file.make()
         SQLModel.metadata.create_all(self.engine)
 
     def close(self) -> None:
@@ -110,6 +157,7 @@ def _make_engine(url: str, is_sqlite: bool, connections: int) -> Engine:
         arguments["connect_args"] = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
     else:
         arguments["pool_pre_ping"] = True
+        arguments["connect_args"] = dict(_POSTGRES)
     engine = create_engine(url, **arguments)
     if is_sqlite:
         event.listen(engine, "connect", _configure_sqlite)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from leadloop.clock import Clock
+from leadloop.failpoints import FailPoint, no_failpoint
 from leadloop.keys import Keys
 from leadloop.storage.database import Database
 from leadloop.storage.publications import PublicationStore
@@ -18,3 +19,5 @@ class Environment:
     clock: Clock
     keys: Keys
     publications: PublicationStore
+    fail: FailPoint = no_failpoint
+    """Where a test lets the process die."""

@@ -10,10 +10,18 @@ import threading
 from collections import deque
 
 
-class FairLock:
-    """First come, first served. Not re-entrant: a nested write would wait for itself for ever."""
+class LockTimeoutError(Exception):
+    """The lock was not free for so long."""
 
-    def __init__(self) -> None:
+
+class FairLock:
+    """First come, first served. Not re-entrant: a nested write would wait for itself for ever.
+
+    Used as a context manager; entering raises `LockTimeoutError` after `seconds`.
+    """
+
+    def __init__(self, seconds: float = -1) -> None:
+        self._seconds = seconds
         self._mutex = threading.Lock()
         self._waiting: deque[threading.Lock] = deque()
         self._held_by: int | None = None
@@ -29,8 +37,18 @@ class FairLock:
             turn = threading.Lock()
             turn.acquire()
             self._waiting.append(turn)
-        turn.acquire()  # released by the holder before us, who leaves the lock to this thread
+        # Released by the holder before us, who leaves the lock to this thread.
+        if not turn.acquire(timeout=self._seconds) and self._gives_up(turn):
+            raise LockTimeoutError
         self._held_by = me
+
+    def _gives_up(self, turn: threading.Lock) -> bool:
+        """Leave the queue; return False where the lock came to this thread in the last moment."""
+        with self._mutex:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+                return True
+        return False
 
     def __exit__(self, *_: object) -> None:
         with self._mutex:

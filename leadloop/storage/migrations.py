@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sqlalchemy import inspect, text
+from sqlalchemy.engine import make_url
 
 from leadloop.storage.database import Database, StorageError
 
@@ -39,6 +40,10 @@ def upgrade(database: Database) -> None:
 
 def check_schema(database: Database) -> None:
     """Raise `SchemaError` unless the database has the schema of this version."""
+    if database.is_missing:
+        raise SchemaError(
+            f"there is no database {make_url(database.url).database}: run `leadloop db upgrade`"
+        )
     found = revision(database)
     if found is None:
         raise SchemaError("the database is empty: run `leadloop db upgrade`")
@@ -50,6 +55,8 @@ def check_schema(database: Database) -> None:
 
 def revision(database: Database) -> str | None:
     """Return the database's schema revision, or None where it has none yet."""
+    if database.is_missing:
+        return None
     with database.engine.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None

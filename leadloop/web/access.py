@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
@@ -21,8 +22,9 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
+from leadloop.storage.database import DatabaseAwayError
 from leadloop.web.api_keys import LOCAL, Caller, KeyRing, Scope
-from leadloop.web.problems import API_PATH, problem
+from leadloop.web.problems import API_PATH, away, problem
 from leadloop.web.throttle import Throttle
 
 CALLER = "leadloop.caller"
@@ -89,7 +91,10 @@ class Access:
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            refusal = await self._decide(scope)
+            try:
+                refusal = await self._decide(scope)
+            except (SQLAlchemyError, DatabaseAwayError) as error:  # the keys could never be read
+                refusal = away(error)
             if refusal is not None:
                 await refusal(scope, receive, send)
                 return

@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
 from leadloop.storage.columns import new_id
-from leadloop.storage.database import announce
+from leadloop.storage.database import DatabaseAwayError, announce
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import ApiKey, KeyKind
 
@@ -194,7 +194,7 @@ class KeyRing:
             try:
                 with self._env.database.read() as session:
                     rows = session.exec(select(ApiKey)).all()
-            except SQLAlchemyError:
+            except (SQLAlchemyError, DatabaseAwayError):
                 if self._news < 0:
                     raise
                 self._read_at = time.monotonic()

@@ -10,6 +10,7 @@ from fastapi.staticfiles import StaticFiles
 import leadloop
 from leadloop.delivery.mailbox import Mailbox
 from leadloop.delivery.tokens import Tokens
+from leadloop.failpoints import no_failpoint
 from leadloop.storage.environment import Environment
 from leadloop.web import problems
 from leadloop.web.access import Access
@@ -18,6 +19,7 @@ from leadloop.web.companies_api import companies_router
 from leadloop.web.enrolments_api import enrolments_router
 from leadloop.web.erasure_api import erasure_router
 from leadloop.web.events_api import events_router
+from leadloop.web.failing import DieBeforeAnswer
 from leadloop.web.forms import forms_router
 from leadloop.web.guard import Guard
 from leadloop.web.leads_api import leads_router
@@ -51,6 +53,8 @@ def create_app(
     app = FastAPI(title="leadloop", version=leadloop.__version__, docs_url=None, redoc_url=None)
     app.add_middleware(Access, keys=KeyRing(env), loopback=loopback)
     app.add_middleware(Guard, public_url=public_url)  # the last one is asked first
+    if env.fail is not no_failpoint:
+        app.add_middleware(DieBeforeAnswer, fail=env.fail)
     pages = Pages(env, temporal_ui, mailbox is not None)
     problems.install(app, pages.error)
 

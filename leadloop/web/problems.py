@@ -6,16 +6,24 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from leadloop.sales.commands import SalesError
+from leadloop.storage.database import DatabaseAwayError, StorageError
 from leadloop.storage.publications import NotPublishedError
 
 MEDIA_TYPE = "application/problem+json"
 API_PATH = "/v1/"
+RETRY_AFTER_SECONDS = 5
+"""What a client is asked to wait for when the database cannot take its request now."""
+_AWAY = "the database cannot take this now; nothing was recorded, so send it again"
+_log = structlog.get_logger()
 _SALES_STATUS = {"not_found": 404, "invalid": 422, "not_applied": 500}
 
 
@@ -86,11 +94,48 @@ def install(app: FastAPI, html_error: HtmlError) -> None:
     def on_unpublished(request: Request, error: Exception) -> Response:
         return answer(request, 503, str(error))
 
+    def on_database(request: Request, error: Exception) -> Response:
+        """Full, locked, unreachable, or damaged: 503, with a time to come back (RFC 9110, 10.2.3)."""
+        if isinstance(error, SQLAlchemyError) and not _is_away(error):
+            raise error
+        refusal = away(error)
+        if not client_wants_html(request):
+            return refusal
+        try:
+            page = html_error(request, refusal.status_code, _AWAY)
+        except (SQLAlchemyError, StorageError):  # the frame of a page needs the database
+            return refusal
+        page.headers["retry-after"] = refusal.headers["retry-after"]
+        return page
+
+    app.add_exception_handler(SQLAlchemyError, on_database)
+    app.add_exception_handler(DatabaseAwayError, on_database)
     app.add_exception_handler(ProblemError, on_problem)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(SalesError, on_sales)
     app.add_exception_handler(NotPublishedError, on_unpublished)
+
+
+def away(error: Exception) -> JSONResponse:
+    """Return 503 for a database that did not answer, and log its code."""
+    _log.error("database_away", error=type(error).__name__, code=database_code(error))
+    response = problem(503, _AWAY)
+    response.headers["retry-after"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def _is_away(error: SQLAlchemyError) -> bool:
+    """Return whether the database failed, rather than what was asked of it."""
+    if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError):
+        return True
+    return type(error) is DatabaseError  # a damaged file
+
+
+def database_code(error: BaseException) -> str | None:
+    """Return the driver's code (`SQLITE_FULL`, `40P01`), which holds no value of a row."""
+    original = getattr(error, "orig", None)
+    return getattr(original, "sqlite_errorname", None) or getattr(original, "sqlstate", None)
 
 
 def client_wants_html(request: Request) -> bool:

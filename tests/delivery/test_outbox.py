@@ -13,12 +13,12 @@ import pytest
 from sqlmodel import Session, col, select
 
 from leadloop.delivery.claim import claim_message
-from leadloop.delivery.failpoints import EXIT_CODE, failpoint
 from leadloop.delivery.outbox import Outbox
 from leadloop.delivery.parsing import parse_mail
 from leadloop.delivery.render import Renderer
 from leadloop.delivery.smtp import RetryLaterError, SmtpSender
 from leadloop.delivery.tokens import Tokens
+from leadloop.failpoints import EXIT_CODE, failpoint
 from leadloop.inbox.ingest import IncomingEvent, ingest
 from leadloop.keys import Keys
 from leadloop.language import plan as p

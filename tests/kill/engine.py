@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import socket
 import subprocess
 import sys
 import threading
@@ -59,10 +60,11 @@ class SlowSink:
 class Engine:
     """Everything but the worker runs all the time; workers come and die.
 
-    Its workspace has a name of its own, so that engines on one server do not meet.
+    Its workspace has a name of its own, so that engines on one server do not meet. Without `url` the
+    database is a SQLite file.
     """
 
-    def __init__(self, folder: Path, temporal: str, sink: SlowSink) -> None:
+    def __init__(self, folder: Path, temporal: str, sink: SlowSink, url: str | None = None) -> None:
         self.sink = sink
         self.folder = folder
         self._workers: list[subprocess.Popen[bytes]] = []
@@ -70,12 +72,13 @@ class Engine:
             workspace=make_workspace(name=f"acme-{sink.port}"),
             templates={**TEMPLATES, "layouts/default.ja.html.j2": LAYOUT},
         )
-        database = Database(f"sqlite:///{folder / 'leadloop.db'}")
+        self.workspace = publication.workspace.name
+        database = Database(url or f"sqlite:///{folder / 'leadloop.db'}")
         upgrade(database)
         with database.write() as session:
             publish(session, publication, "tests", RealClock().now())
         self.env = Environment(database, RealClock(), Keys(SECRET), PublicationStore(database))
-        self._variables = {
+        self.variables = {
             **os.environ,
             "LEADLOOP_DATABASE_URL": database.url,
             "LEADLOOP_STATE": str(folder),
@@ -86,23 +89,38 @@ class Engine:
 
     def start_worker(self, fail_at: str | None = None) -> subprocess.Popen[bytes]:
         """Start `worker.py`, to die at a failpoint if one is named."""
-        variables = {**self._variables, **({"LEADLOOP_FAIL_AT": fail_at} if fail_at else {})}
-        with (self.folder / "worker.log").open("ab") as log:
-            worker = subprocess.Popen(
-                [sys.executable, "worker.py"], cwd=ROOT, env=variables, stdout=log, stderr=log
-            )
-        self._workers.append(worker)
-        return worker
+        return self._start([sys.executable, "worker.py"], "worker.log", fail_at)
+
+    def start_web(self, fail_at: str | None = None) -> tuple[subprocess.Popen[bytes], str]:
+        """Start `leadloop serve`; return it and its address, once it answers."""
+        port = free_port()
+        program = str(Path(sys.executable).with_name("leadloop"))
+        web = self._start([program, "serve", "--port", str(port)], "web.log", fail_at)
+        wait_until(lambda: _answers(port), 60, "the web server answers")
+        return web, f"http://127.0.0.1:{port}"
+
+    def _start(self, command: list[str], log_name: str, fail_at: str | None) -> subprocess.Popen[bytes]:
+        variables = {**self.variables, **({"LEADLOOP_FAIL_AT": fail_at} if fail_at else {})}
+        with (self.folder / log_name).open("ab") as log:
+            process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=log)
+        self._workers.append(process)
+        return process
 
     def close(self) -> None:
         """End what still runs."""
         for worker in self._workers:
-            worker.kill()
+            worker.kill()  # also one that is stopped
             worker.wait()
         self.env.database.close()
 
     def log(self) -> str:
+        """Return the end of what the workers wrote."""
         return (self.folder / "worker.log").read_text(errors="replace")[-4000:]
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def wait_until(reached: Callable[[], bool], seconds: float, what: str) -> None:

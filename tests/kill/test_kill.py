@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from sqlmodel import col, select
 
-from leadloop.delivery.failpoints import EXIT_CODE
+from leadloop.failpoints import EXIT_CODE
 from leadloop.inbox.doctor import examine
 from leadloop.inbox.ingest import IncomingEvent, ingest
 from leadloop.storage.tables import Enrolment, Message, MessageStatus

@@ -6,10 +6,15 @@ from alembic import context
 from sqlmodel import SQLModel
 
 from leadloop.storage import tables
+from leadloop.storage.sqlite_file import SqliteFile
 
 assert tables.Lead.metadata is SQLModel.metadata
 
-with context.config.attributes["engine"].connect() as connection:
+engine = context.config.attributes["engine"]
+if engine.dialect.name == "sqlite":
+    SqliteFile(str(engine.url)).make()  # opening a database makes no file
+
+with engine.connect() as connection:
     context.configure(
         connection=connection,
         target_metadata=SQLModel.metadata,

@@ -1,11 +1,19 @@
-"""Points at which a process can be made to die, to prove that nothing is sent twice or lost."""
+"""Points at which a process can be made to die, to prove that nothing is sent twice or lost.
+
+- `before_claim` to `after_record`: one message on its way to the mail server
+- `after_signal`: the relay has woken journeys, and has not noted it yet
+- `before_answer`: an event is committed, and the client has not been told 202 yet
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 
-FAILPOINTS = ("before_claim", "after_claim", "after_data", "after_250", "before_record", "after_record")
+FAILPOINTS = (
+    "before_claim", "after_claim", "after_data", "after_250", "before_record", "after_record",
+    "after_signal", "before_answer",
+)  # fmt: skip
 EXIT_CODE = 137
 
 FailPoint = Callable[[str], None]
