@@ -14,17 +14,19 @@ from sqlmodel import Session
 from leadloop.delivery.limits import Hold, cap_hold, window_hold
 from leadloop.delivery.smtp import RetryLaterError
 from leadloop.inbox.apply import apply_pending
+from leadloop.inbox.operations.pausing import PAUSED
+from leadloop.inbox.operations.scenario_pauses import scenario_pause
+from leadloop.inbox.operations.sending import KILL_SWITCH, is_stopped
 from leadloop.leads.consent import may_mail
 from leadloop.storage.columns import new_id
 from leadloop.storage.database import lock_enrolment, lock_lead, lock_message
 from leadloop.storage.environment import Environment
-from leadloop.storage.tables import Enrolment, EnrolmentStatus, Lead, Message, MessageStatus, Setting
+from leadloop.storage.tables import Enrolment, EnrolmentStatus, Lead, Message, MessageStatus
 
 SUPERSEDED = "superseded"
 ADDRESS_CHANGED = "address_changed"
 OPEN = (MessageStatus.NEW, MessageStatus.HELD)
 NOTICE = "notice"
-KILL_SWITCH = "kill_switch"
 
 _SALES_HOLD = timedelta(days=1)
 _PAUSE_HOLD = timedelta(hours=1)
@@ -106,13 +108,13 @@ def _skip_reason(session: Session, env: Environment, rows: LockedMessage, now: d
 
 
 def _hold(session: Session, env: Environment, rows: LockedMessage, now: datetime) -> Hold | None:
-    switch = session.get(Setting, KILL_SWITCH)
-    if switch is not None and switch.value.get("on"):
+    if is_stopped(session):
         return Hold(now + _KILL_SWITCH_HOLD, KILL_SWITCH)
     if rows.message.kind == NOTICE:
         return None
-    if rows.enrolment.status != EnrolmentStatus.RUNNING:
-        return Hold(now + _PAUSE_HOLD, "paused")
+    paused = scenario_pause(session, rows.enrolment.scenario) is not None
+    if paused or rows.enrolment.status != EnrolmentStatus.RUNNING:
+        return Hold(now + _PAUSE_HOLD, PAUSED)
     publication = env.publications.current(session).publication
     workspace = publication.workspace
     topic = workspace.topics[rows.message.topic or ""]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from leadloop.contracts import Next
 from leadloop.inbox import waits
@@ -20,6 +20,7 @@ from leadloop.journey.state import (
     Started,
     TimedOut,
 )
+from leadloop.journey.steps.sending import HELD_PHASE
 from leadloop.storage.tables import Call, Enrolment, EnrolmentStatus, Event, Message, MessageStatus
 
 FINISH = "finish"
@@ -41,7 +42,12 @@ class Closed:
     """The journey was ended from outside; the turn only writes that down."""
 
 
-def cause_of(session: Session, enrolment: Enrolment, now: datetime) -> Cause | Closed | None:
+@dataclass(frozen=True)
+class Retried:
+    """Somebody asked a held journey to try again."""
+
+
+def cause_of(session: Session, enrolment: Enrolment, now: datetime) -> Cause | Closed | Retried | None:
     """Return why the next turn may be taken, or None while it may not."""
     if enrolment.turn_no > 0 and enrolment.next.get("kind") == "end":
         return None
@@ -49,6 +55,8 @@ def cause_of(session: Session, enrolment: Enrolment, now: datetime) -> Cause | C
         return None if is_in_flight(session, enrolment) else Closed()
     if enrolment.status == EnrolmentStatus.HELD and wants_move(enrolment):
         return Moved()
+    if enrolment.status == EnrolmentStatus.HELD and enrolment.retry:
+        return Retried()
     if enrolment.status != EnrolmentStatus.RUNNING:
         return None
     if enrolment.turn_no == 0:
@@ -64,7 +72,27 @@ def cause_of(session: Session, enrolment: Enrolment, now: datetime) -> Cause | C
     if branch is not None:
         return branch
     due_at = due_of(enrolment, head)
-    return TimedOut() if due_at is not None and due_at <= now else None
+    if due_at is not None and due_at <= now:
+        return TimedOut()
+    return TimedOut() if due_at is not None and _is_released(session, enrolment, now) else None
+
+
+def _is_released(session: Session, enrolment: Enrolment, now: datetime) -> bool:
+    """Return whether the mail that the journey holds may be asked for again before its time."""
+    if enrolment.state.get("phase") != HELD_PHASE:
+        return False
+    message = present_message(session, enrolment)
+    if message is None or message.status != MessageStatus.HELD or message.hold_until is None:
+        return False
+    return message.hold_until <= now
+
+
+def present_message(session: Session, enrolment: Enrolment) -> Message | None:
+    """Return the newest mail of the step that the journey is on, None where it has none."""
+    keys = enrolment.state.get("sends", {}).get(enrolment.state.get("step"), ())
+    if not keys:
+        return None
+    return session.exec(select(Message).where(Message.send_key == keys[-1])).one_or_none()
 
 
 def wants_move(enrolment: Enrolment) -> bool:
@@ -102,7 +130,7 @@ def branch_taken(session: Session, enrolment_id: str) -> BranchTaken | None:
     return BranchTaken(row.branch, row.satisfied_seq or 0, event.type, event.id, event.properties)
 
 
-def describe_cause(cause: Cause | Closed, enrolment: Enrolment) -> dict[str, Any]:
+def describe_cause(cause: Cause | Closed | Retried, enrolment: Enrolment) -> dict[str, Any]:
     """Return a cause as it is stored: ids and codes, no event properties."""
     match cause:
         case BranchTaken():
@@ -113,7 +141,8 @@ def describe_cause(cause: Cause | Closed, enrolment: Enrolment) -> dict[str, Any
             return {"kind": "call", "status": cause.status, "code": cause.code}
         case Closed():
             return {"kind": "ended", "outcome": enrolment.outcome, "reason": enrolment.end_reason}
-    return {"kind": {Started: "start", TimedOut: "due", Moved: "moved"}.get(type(cause), "other")}
+    kinds: dict[type, str] = {Started: "start", TimedOut: "due", Moved: "moved", Retried: "retried"}
+    return {"kind": kinds.get(type(cause), "other")}
 
 
 def _message_finished(message: Message | None) -> MessageFinished | None:

@@ -15,6 +15,7 @@ from leadloop.inbox.entry_companies import enough_people, enter_colleague, perso
 from leadloop.inbox.entry_events import Asked, asked, asked_by, entry_digest
 from leadloop.inbox.entry_limits import take_place
 from leadloop.inbox.entry_rules import Refusal, has_turn_to_take, newest_journey, refused, restarts
+from leadloop.inbox.operations.scenario_pauses import follow_scenario
 from leadloop.inbox.wakes import ask_wake
 from leadloop.journey.state import first_state
 from leadloop.storage.tables import Due, Enrolment, EnrolmentStatus, Event
@@ -119,6 +120,7 @@ def _begin(application: Application, wish: Asked) -> bool:
             raise
         return False
     open_journeys.append(enrolment)
+    follow_scenario(application, enrolment)
     ask_wake(session, enrolment.id, application.now)
     return True
 

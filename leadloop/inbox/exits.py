@@ -48,7 +48,8 @@ def end_journey(application: Application, enrolment: Enrolment, outcome: str, re
     enrolment.end_reason = reason
     enrolment.held_reason = None
     enrolment.ended_at = application.now
-    enrolment.due_at = None
+    enrolment.due_at = enrolment.locked_at = None
+    enrolment.stops, enrolment.retry = {}, False
     session.add(enrolment)
     application.journey_ended(enrolment.id)
     disarm(session, enrolment.id)

@@ -16,6 +16,8 @@ from leadloop.inbox.due import earliest_due, run_due
 from leadloop.inbox.editions import EDITIONS, run_editions
 from leadloop.inbox.ingest import EVENTS
 from leadloop.inbox.missing import restart_missing
+from leadloop.inbox.operations.loop import run_operations
+from leadloop.inbox.operations.topic import OPERATIONS
 from leadloop.inbox.relay import Relay
 from leadloop.inbox.sweeper import sweep
 from leadloop.inbox.wakes import WAKES
@@ -60,6 +62,7 @@ async def run_services(env: Environment, client: Client, workspace: str, stop: a
         _in_thread("applier", lambda: apply_once(env), env, _POLL_SECONDS, halt, EVENTS),
         _in_thread("due", lambda: run_due(env) if dues.is_due() else 0, env, poll, halt),
         _in_thread("editions", lambda: run_editions(env), env, _BACKFILL_SECONDS, halt, EDITIONS),
+        _in_thread("operations", lambda: run_operations(env), env, _BACKFILL_SECONDS, halt, OPERATIONS),
         _in_thread("backfill", lambda: run_backfill(env), env, _BACKFILL_SECONDS, halt),
         _loop("relay", relay.run_once, env, poll, stop, WAKES),
         _loop("sweeper", sweep_once, env, _SWEEP_SECONDS, stop),

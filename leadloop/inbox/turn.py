@@ -19,6 +19,7 @@ from leadloop.inbox.causes import (
     FINISH,
     LOST,
     Closed,
+    Retried,
     branch_taken,
     cause_of,
     describe_cause,
@@ -30,7 +31,9 @@ from leadloop.inbox.effects import apply_effect, find_message
 from leadloop.inbox.experiments import decide_winner
 from leadloop.inbox.holding import is_held_in_a_wait
 from leadloop.inbox.journey_facts import JourneyReader, journey_facts
-from leadloop.inbox.sales_lock import lock_if_waiting
+from leadloop.inbox.operations.retrying import cause_again
+from leadloop.inbox.operations.scenario_pauses import follow_scenario
+from leadloop.inbox.sales_lock import settle_clock
 from leadloop.journey.decide import decide
 from leadloop.journey.state import (
     BranchTaken,
@@ -80,6 +83,7 @@ def take_turn(env: Environment, request: TurnRequest) -> TurnReply:
         if request.turn_no > enrolment.turn_no + 1:
             raise TurnGapError(f"turn {request.turn_no} asked for, head is {enrolment.turn_no}")
         if request.turn_no == enrolment.turn_no + 1:
+            follow_scenario(application, enrolment)
             cause = cause_of(session, enrolment, now)
             if cause is None:
                 return _reply(env, enrolment, "not_yet", real_now)
@@ -119,7 +123,7 @@ class _Turn:
         application.turn_of = enrolment.id
         self.trace: list[dict[str, Any]] = []
 
-    def take(self, cause: Cause | Closed, generation: int) -> None:
+    def take(self, cause: Cause | Closed | Retried, generation: int) -> None:
         enrolment = self.enrolment
         described = describe_cause(cause, enrolment)
         if isinstance(cause, Closed):
@@ -134,7 +138,7 @@ class _Turn:
         enrolment.due_at = due_of(enrolment, following)
         self.session.add(enrolment)
         if following.kind == "wait":
-            lock_if_waiting(self.application, enrolment, self.plan)
+            settle_clock(self.application, enrolment)
         announce(self.session, TURNS)
         self.session.add(
             Turn(
@@ -152,13 +156,13 @@ class _Turn:
     def plan(self) -> Plan:
         return self.application.env.publications.plan(self.enrolment.plan_digest, self.session)
 
-    def _go_on(self, cause: Cause) -> Next:
+    def _go_on(self, cause: Cause | Retried) -> Next:
         """Walk, in the version that the journey is to be in."""
         enrolment = self.enrolment
         shift = enrolment.clock_shift_seconds
         if enrolment.locked_at is not None:
             shift += int((self.application.now - enrolment.locked_at).total_seconds())
-        enrolment.locked_at, enrolment.clock_shift_seconds = None, 0
+        enrolment.locked_at, enrolment.clock_shift_seconds, enrolment.retry = None, 0, False
         state = JourneyState.model_validate(enrolment.state)
         if isinstance(cause, Started):
             follow_newest(self.application, enrolment)
@@ -187,7 +191,32 @@ class _Turn:
                 if enrolment.state.get("visits", {}) == state.visits:  # the same wait, worked out anew
                     enrolment.clock_shift_seconds = shift
                 return following
+        if isinstance(cause, Retried):
+            return self._try_again(state, shift)
         return self._walk(cause, state)
+
+    def _try_again(self, state: JourneyState, shift: int) -> Next:
+        """Go on with a held journey: wait on where it waited, else try its step again."""
+        enrolment, application = self.enrolment, self.application
+        in_a_wait = is_held_in_a_wait(self.session, enrolment)
+        enrolment.status, enrolment.held_reason = EnrolmentStatus.RUNNING, None
+        self.trace.append({"step": state.step, "did": "retried"})
+        if not in_a_wait:
+            return self._walk(*cause_again(self.session, enrolment, state))
+        application.settle()  # looks again at the conditions of goal, exits and waits
+        if enrolment.status == EnrolmentStatus.ENDED:
+            self.trace.append({"did": "ended", "outcome": enrolment.outcome})
+            return Next(kind="end", outcome=enrolment.outcome)
+        enrolment.clock_shift_seconds = shift
+        head = Next.model_validate(enrolment.next)
+        taken: Cause | None = branch_taken(self.session, enrolment.id)
+        due_at = due_of(enrolment, head)
+        if taken is None and due_at is not None and due_at <= application.now:
+            taken = TimedOut()
+        if taken is None or application.hold_turn is not None:
+            return Next(kind="wait", due_at=head.due_at)
+        enrolment.clock_shift_seconds = 0
+        return self._walk(taken, state)
 
     @property
     def digest(self) -> str:

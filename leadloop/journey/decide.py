@@ -81,6 +81,7 @@ def _walk(walk: Walk, cause: Cause, walked: int, last_step: bool) -> Stop:
             return _end(walk, Target(exit=EDITED))
         walked += 1
         if walked > MAX_STEPS:
+            walk.set_pending(result)  # where it goes on once somebody has looked at it
             raise HoldError(f"more than {MAX_STEPS} steps in one turn: a loop without a wait")
         walk.arrive(result.step)
         walk.set_result()

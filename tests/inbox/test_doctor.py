@@ -33,6 +33,7 @@ from leadloop.storage.tables import (
     Message,
     MessageStatus,
     Offer,
+    Operation,
     ScoreEntry,
     Setting,
     TopicSuppression,
@@ -147,6 +148,7 @@ def test_healthy_story_has_no_problem_though_every_check_saw_rows(story: Environ
         session.add(_pause(waiting(session).lead_id, story.clock.now()))
         session.add(_backfill("", finished=True))
         session.add(Lead(id="erased", created_at=NOW, erased_at=NOW))
+        session.add(Operation(at=NOW, by="sato", action="start_sending"))
     _submit_without_delivery(story)
     found = examine(story, tmp_path / "mailbox")
     assert found.problems == []
@@ -228,7 +230,7 @@ def test_clock_that_stands_still_without_sales_is_found(story: Environment) -> N
 def test_clock_that_stands_still_while_sales_works_is_fine(story: Environment) -> None:
     with story.database.write() as session:
         journey = waiting(session)
-        journey.locked_at = NOW
+        journey.locked_at, journey.due_at, journey.stops = NOW, None, {"sales": "freeze"}
         session.get_one(Lead, journey.lead_id).in_sales = True
     assert examine(story).problems == []
 

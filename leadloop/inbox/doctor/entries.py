@@ -1,4 +1,4 @@
-"""Checks of what time alone causes: entries by time and in line, the backfill, pauses, clocks."""
+"""Checks of what time alone causes: entries by time and in line, the backfill, pauses of topics."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ from sqlalchemy import func
 from sqlmodel import col, select
 
 from leadloop.inbox.backfill import backfill_progress
-from leadloop.inbox.doctor.view import HANDED_OVER, Found, View, status_word
+from leadloop.inbox.doctor.view import HANDED_OVER, Found, View
 from leadloop.inbox.due_rows import WAITING
 from leadloop.inbox.newly_published import read_notes
 from leadloop.storage.tables import (
     Due,
-    Enrolment,
-    EnrolmentStatus,
     Event,
-    Lead,
     Message,
     TopicSuppression,
 )
@@ -58,21 +55,6 @@ def backfill_goes_on(view: View) -> Found:
     ]
 
 
-def clocks_run(view: View) -> Found:
-    """A journey's clock stands still only while sales works on its lead."""
-    rows = view.session.exec(
-        select(Enrolment.id, Enrolment.locked_at, Lead.in_sales, status_word).join(
-            Lead, col(Lead.id) == col(Enrolment.lead_id)
-        )
-    ).all()
-    problems = [
-        f"enrolment {enrolment_id}: its clock stands still, but nobody in sales works on its lead"
-        for enrolment_id, locked_at, in_sales, status in rows
-        if locked_at is not None and not in_sales and status == EnrolmentStatus.RUNNING.value
-    ]
-    return len(rows), problems
-
-
 def pauses_hold(view: View) -> Found:
     """No mail of a topic is handed over while we have stopped the topic for the lead."""
     rows = view.session.exec(select(TopicSuppression)).all()
@@ -104,4 +86,4 @@ def _event(view: View, event_id: str | None) -> Event | None:
     return view.session.get(Event, event_id) if event_id else None
 
 
-CHECKS = (due_carried_out, backfill_goes_on, clocks_run, pauses_hold)
+CHECKS = (due_carried_out, backfill_goes_on, pauses_hold)

@@ -13,6 +13,8 @@ from leadloop.language.plan import Span
 
 SKIPPED = "skipped"
 NOT_IN_AUDIENCE = "not_in_audience"
+HELD_PHASE = "held"
+"""Phase of a step that waits until its mail may be asked for again."""
 _HELD = "held"
 _SENDING = "sending"
 
@@ -46,7 +48,7 @@ def skip(walk: Walk, reason: str, **detail: Any) -> str:
 def finished(walk: Walk, cause: Cause, late: Span | None = None, skip_late: bool = False) -> str | Stop:
     """Return the final status of the message, or a stop while it is held."""
     data = walk.state.data
-    if isinstance(cause, TimedOut) and walk.state.phase == _HELD:
+    if isinstance(cause, TimedOut) and walk.state.phase == HELD_PHASE:
         return ask(walk, data["template"], data["topic"], data["subject"])
     if not isinstance(cause, MessageFinished):
         raise HoldError(f"`{walk.state.step}` waits for its mail only")
@@ -58,7 +60,7 @@ def finished(walk: Walk, cause: Cause, late: Span | None = None, skip_late: bool
     if late is not None and skip_late and cause.hold_until > _latest(walk, late):
         return skip(walk, "late", template=data["template"])
     walk.say("send", status=_HELD, reason=cause.reason, until=cause.hold_until.isoformat())
-    walk.set_phase(_HELD)
+    walk.set_phase(HELD_PHASE)
     return Stop("wait", due_at=cause.hold_until)
 
 

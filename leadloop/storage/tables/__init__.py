@@ -9,6 +9,7 @@ from leadloop.storage.tables.experiments import ExperimentDraw, ExperimentWinner
 from leadloop.storage.tables.journeys import ArmedWait, Enrolment, EnrolmentStatus, Turn, Wake
 from leadloop.storage.tables.leads import Company, Consent, Identity, Lead, Suppression, TopicSuppression
 from leadloop.storage.tables.messages import Link, Message, MessageStatus
+from leadloop.storage.tables.operations import Operation
 from leadloop.storage.tables.publications import Blob, PublicationRow, Setting
 from leadloop.storage.tables.records import Record
 from leadloop.storage.tables.recovery import Handover, Tombstone
@@ -29,6 +30,6 @@ __all__ = [
     "Enrolment", "EnrolmentStatus", "Event", "EventKey", "ExperimentDraw", "ExperimentWinner",
     "Handover", "Identity", "KeyKind", "Lead", "LeadScore", "Link", "Message", "MessageStatus", "Offer",
     "OfferStatus",
-    "PublicationRow", "Record", "RecycledLoss", "ScoreEntry", "Setting", "Suppression", "Task",
+    "Operation", "PublicationRow", "Record", "RecycledLoss", "ScoreEntry", "Setting", "Suppression", "Task",
     "TaskStatus", "Tombstone", "TopicSuppression", "Turn", "Wake",
 ]  # fmt: skip

@@ -94,8 +94,13 @@ class Enrolment(SQLModel, table=True):
     move_to: str | None = None
     """Digest of the plan this journey moves to in its next turn, or `finish`: end after this step.
     `lost:<digest>`: held, because that version lacks its step."""
+    retry: bool = False
+    """Held, and to try its step again in its next turn."""
+    stops: dict[str, Any] = Field(default_factory=dict, sa_type=JSON_TYPE)
+    """What stops it (`sales`, `journey`, `scenario`) -> what its clock does meanwhile. It is `paused`
+    while one of the last two is there."""
     locked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """Since when its clock stands still, for `pause_clock: freeze | restart`."""
+    """Since when its clock stands still, for a stop whose clock is `freeze` or `restart`."""
     clock_shift_seconds: int = 0
     """How much later than the head's `due_at` its wait ends, after its clock stood still."""
 

@@ -1,0 +1,93 @@
+"""A paused scenario: one row of `setting` says so, and every turn, claim and entry obeys it at once.
+
+A loop brings the open journeys in line, each under its own locks; a journey that it has not reached
+is paused or resumed in its own next turn. Who enters meanwhile begins paused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, select
+
+from leadloop.inbox.operations.pausing import SCENARIO, pause, resume
+from leadloop.storage.tables import Enrolment, EnrolmentStatus, Setting
+
+if TYPE_CHECKING:
+    from leadloop.inbox.apply import Application
+
+PREFIX = "scenario_pause:"
+
+
+@dataclass(frozen=True)
+class ScenarioPause:
+    """A scenario that stands still since an instant, or is being resumed (`on` is False)."""
+
+    scenario: str
+    on: bool
+    clock: str
+    since: datetime
+    settled: bool
+    """Whether the loop has found nobody left to bring in line."""
+
+
+def scenario_pause(session: Session, scenario: str) -> ScenarioPause | None:
+    """Return the pause of a scenario that holds now."""
+    found = read_pause(session.get(Setting, f"{PREFIX}{scenario}"))
+    return found if found is not None and found.on else None
+
+
+def read_pause(row: Setting | None) -> ScenarioPause | None:
+    """Return what a row of `setting` says."""
+    if row is None:
+        return None
+    value = row.value
+    return ScenarioPause(
+        row.key.removeprefix(PREFIX),
+        bool(value["on"]),
+        str(value["clock"]),
+        datetime.fromisoformat(str(value["since"])),
+        bool(value.get("settled")),
+    )
+
+
+def pauses(session: Session) -> list[ScenarioPause]:
+    """Return the pauses that hold, and those that are being lifted."""
+    rows = session.exec(
+        select(Setting).where(col(Setting.key).startswith(PREFIX)).order_by(col(Setting.key))
+    ).all()
+    return [found for row in rows if (found := read_pause(row)) is not None]
+
+
+def write_pause(session: Session, scenario: str, on: bool, clock: str, since: datetime) -> None:
+    """Say that a scenario is paused, or that its journeys are to be resumed."""
+    row = session.get(Setting, f"{PREFIX}{scenario}", with_for_update=True)
+    value: dict[str, Any] = {"on": on, "clock": clock, "since": since.isoformat(), "settled": False}
+    if row is None:
+        row = Setting(key=f"{PREFIX}{scenario}", value=value)
+    row.value = value
+    session.add(row)
+
+
+def out_of_line(wish: ScenarioPause) -> tuple[ColumnElement[bool], ...]:
+    """Return the condition of open journeys that do not yet stand as their scenario does."""
+    noted = col(Enrolment.stops)[SCENARIO].as_string()
+    return (
+        col(Enrolment.scenario) == wish.scenario,
+        col(Enrolment.status) != EnrolmentStatus.ENDED,
+        noted.is_(None) if wish.on else noted.is_not(None),
+    )
+
+
+def follow_scenario(application: Application, enrolment: Enrolment) -> None:
+    """Pause or resume a locked journey as its scenario stands now."""
+    if enrolment.status == EnrolmentStatus.ENDED:
+        return
+    wish = scenario_pause(application.session, enrolment.scenario)
+    if wish is not None and SCENARIO not in enrolment.stops:
+        pause(application, enrolment, SCENARIO, wish.clock, wish.since)
+    elif wish is None and SCENARIO in enrolment.stops:
+        resume(application, enrolment, SCENARIO)
