@@ -11,21 +11,26 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from temporalio.client import Client
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
 
 from activities.email import EmailActivities
 from activities.integrations import IntegrationActivities
 from activities.journey import JourneyActivities
+from activities.log_context import LogContext
 from leadloop import __version__
 from leadloop.cli.failures import explain
+from leadloop.cli.logs import start_logs
 from leadloop.clock import RealClock
-from leadloop.connection import connect
+from leadloop.connection import are_attributes_registered, connect
 from leadloop.contracts import email_queue, integrations_queue, journeys_queue
 from leadloop.delivery.calls import CallOutbox
 from leadloop.delivery.outbox import Outbox
@@ -86,6 +91,99 @@ def make_calls(env: Environment, settings: Settings, renderer: Renderer) -> Call
     return CallOutbox(env, renderer, settings.webhooks, settings.slack)
 
 
+def deployment(settings: Settings) -> WorkerDeploymentConfig | None:
+    """Return how Temporal tells this build from others; None without the settings for it.
+
+    AUTO_UPGRADE: a journey moves to the current build in its next workflow task. Pinned to a build,
+    journeys that wait for months would keep it alive for months.
+    """
+    if settings.deployment_name is None or settings.worker_build_id is None:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(settings.deployment_name, settings.worker_build_id),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
+    )
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all workers of a process share."""
+
+    client: Client
+    workspace: str
+    deployment: WorkerDeploymentConfig | None
+
+    def options(self) -> dict[str, Any]:
+        """Return the options that every worker has."""
+        build = {"deployment_config": self.deployment} if self.deployment else {"build_id": BUILD_ID}
+        return {"interceptors": [LogContext()], "graceful_shutdown_timeout": GRACE, **build}
+
+
+def journeys_worker(
+    shared: Shared, journeys: JourneyActivities, threads: ThreadPoolExecutor, *, max_cached_workflows: int
+) -> Worker:
+    """Return the worker of journeys and their turns."""
+    return Worker(
+        shared.client,
+        task_queue=journeys_queue(shared.workspace),
+        workflows=[JourneyWorkflow],
+        activities=[journeys.take_turn],
+        activity_executor=threads,
+        # The workflow holds no logic; tests run it in the sandbox, which costs more than it does.
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        max_cached_workflows=max_cached_workflows,
+        max_concurrent_workflow_tasks=JOURNEYS_AT_ONCE,
+        max_concurrent_local_activities=JOURNEY_THREADS,
+        sticky_queue_schedule_to_start_timeout=STICKY,
+        **shared.options(),
+    )
+
+
+def email_worker(
+    shared: Shared, emails: EmailActivities, threads: ThreadPoolExecutor, provider: str
+) -> Worker:
+    """Return the worker that hands mail to one provider."""
+    return Worker(
+        shared.client,
+        task_queue=email_queue(shared.workspace, provider),
+        activities=[emails.send_message],
+        activity_executor=threads,
+        max_concurrent_activities=EMAIL_THREADS,
+        **shared.options(),
+    )
+
+
+def integrations_worker(
+    shared: Shared, integrations: IntegrationActivities, threads: ThreadPoolExecutor
+) -> Worker:
+    """Return the worker of outside calls."""
+    return Worker(
+        shared.client,
+        task_queue=integrations_queue(shared.workspace),
+        activities=[integrations.make_call],
+        activity_executor=threads,
+        max_concurrent_activities=INTEGRATION_THREADS,
+        **shared.options(),
+    )
+
+
+@asynccontextmanager
+async def running(workers: Sequence[Worker]) -> AsyncIterator[None]:
+    """Run workers while the block runs. At its end all stop at once, so that they share one grace."""
+    started: list[Worker] = []
+    try:
+        for worker in workers:
+            await worker.__aenter__()
+            started.append(worker)
+        yield
+    finally:
+        ends = (worker.__aexit__(*sys.exc_info()) for worker in started)
+        for outcome in await asyncio.gather(*ends, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+
 @asynccontextmanager
 async def running_engine(
     env: Environment,
@@ -94,61 +192,30 @@ async def running_engine(
     calls: CallOutbox | None = None,
     *,
     max_cached_workflows: int = 1000,
+    deployment: WorkerDeploymentConfig | None = None,
 ) -> AsyncIterator[None]:
     """Run the workers and services of the published workspace while the block runs.
 
     Without `calls` outside calls are noted and go nowhere.
     """
     workspace = env.publications.current().publication.workspace.name
-    journeys, emails = JourneyActivities(env), EmailActivities(outbox)
+    searchable = await are_attributes_registered(client)
     calls = calls or CallOutbox(env)
-    integrations = IntegrationActivities(calls)
     stop = asyncio.Event()
+    shared = Shared(client, workspace, deployment)
     async with AsyncExitStack() as stack:
         stack.callback(calls.close)
         journey_threads = stack.enter_context(ThreadPoolExecutor(JOURNEY_THREADS, "journeys"))
         integration_threads = stack.enter_context(ThreadPoolExecutor(INTEGRATION_THREADS, "integrations"))
         email_threads = stack.enter_context(ThreadPoolExecutor(EMAIL_THREADS, "email"))
-        await stack.enter_async_context(
-            Worker(
-                client,
-                task_queue=journeys_queue(workspace),
-                workflows=[JourneyWorkflow],
-                activities=[journeys.take_turn],
-                activity_executor=journey_threads,
-                # The workflow holds no logic; tests run it in the sandbox, which costs more than it does.
-                workflow_runner=UnsandboxedWorkflowRunner(),
-                max_cached_workflows=max_cached_workflows,
-                max_concurrent_workflow_tasks=JOURNEYS_AT_ONCE,
-                max_concurrent_local_activities=JOURNEY_THREADS,
-                sticky_queue_schedule_to_start_timeout=STICKY,
-                graceful_shutdown_timeout=GRACE,
-                build_id=BUILD_ID,
-            )
-        )
-        await stack.enter_async_context(
-            Worker(
-                client,
-                task_queue=email_queue(workspace, EMAIL_PROVIDER),
-                activities=[emails.send_message],
-                activity_executor=email_threads,
-                max_concurrent_activities=EMAIL_THREADS,
-                graceful_shutdown_timeout=GRACE,
-                build_id=BUILD_ID,
-            )
-        )
-        await stack.enter_async_context(
-            Worker(
-                client,
-                task_queue=integrations_queue(workspace),
-                activities=[integrations.make_call],
-                activity_executor=integration_threads,
-                max_concurrent_activities=INTEGRATION_THREADS,
-                graceful_shutdown_timeout=GRACE,
-                build_id=BUILD_ID,
-            )
-        )
-        services = asyncio.create_task(run_services(env, client, workspace, stop))
+        journeys = JourneyActivities(env, searchable=searchable)
+        workers = [
+            journeys_worker(shared, journeys, journey_threads, max_cached_workflows=max_cached_workflows),
+            email_worker(shared, EmailActivities(outbox), email_threads, EMAIL_PROVIDER),
+            integrations_worker(shared, IntegrationActivities(calls), integration_threads),
+        ]
+        await stack.enter_async_context(running(workers))
+        services = asyncio.create_task(run_services(env, client, workspace, stop, searchable=searchable))
         try:
             yield
         finally:
@@ -167,7 +234,8 @@ async def run(settings: Settings) -> None:
             asyncio.get_running_loop().add_signal_handler(name, stopped.set)
         with Renderer() as renderer:
             outbox, calls = make_outbox(env, settings, renderer), make_calls(env, settings, renderer)
-            async with running_engine(env, await connect(), outbox, calls):
+            versions = deployment(settings)
+            async with running_engine(env, await connect(), outbox, calls, deployment=versions):
                 print("leadloop worker is running; stop it with Ctrl-C", flush=True)
                 await stopped.wait()
     finally:
@@ -182,6 +250,7 @@ def main() -> int:
         "Settings come from LEADLOOP_* and TEMPORAL_*.",
     ).parse_args()
     try:
+        start_logs()
         asyncio.run(run(Settings()))
     except Exception as error:
         explanation = explain(error)

@@ -6,11 +6,18 @@ import logging
 from functools import cache
 from typing import Any, cast
 
+import structlog
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError
+
+from leadloop.contracts import SEARCH_ATTRIBUTES
+
+_log = structlog.get_logger()
 
 
 class ConnectionFailedError(Exception):
@@ -33,6 +40,25 @@ async def connect(address: str | None = None) -> Client:
             f"no Temporal service at {options['target_host']}: set TEMPORAL_ADDRESS, or run "
             "`leadloop up`, which brings its own"
         ) from error
+
+
+async def are_attributes_registered(client: Client) -> bool:
+    """Return whether the service knows the search attributes of journeys, as keywords; log it if not.
+
+    Where it does not, or does not say, journeys run without them.
+    """
+    try:
+        reply = await client.operator_service.list_search_attributes(
+            ListSearchAttributesRequest(namespace=client.namespace)
+        )
+    except RPCError as error:
+        _log.warning("search_attributes_unknown", status=error.status.name)
+        return False
+    keyword = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
+    missing = [name for name in SEARCH_ATTRIBUTES if reply.custom_attributes.get(name) != keyword]
+    if missing:
+        _log.warning("search_attributes_missing", missing=missing)
+    return not missing
 
 
 @cache

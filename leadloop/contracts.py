@@ -22,6 +22,9 @@ MIRROR_SIGNAL = "mirror"
 MOST_TOMBSTONES = 2000
 """Erasures that a watermark remembers: the newest ones, about 400 kB."""
 
+SEARCH_ATTRIBUTES = SCENARIO, SCENARIO_VERSION, LEAD_ID = "Scenario", "ScenarioVersion", "LeadId"
+"""Names of the search attributes of a journey; each is a keyword."""
+
 TURN_GAP = "TurnGap"
 """Error type, not retried: the workflow asked for a turn beyond head + 1."""
 
@@ -72,6 +75,12 @@ class TurnReply(Wire):
     next: Next
     wait_seconds: float | None = None
     """Real seconds until `next.due_at`; None waits for a wake only."""
+    summary: str = ""
+    """What comes next in one line, for Temporal's pages: `thanks: send`."""
+    details: str = ""
+    """Where the journey is and what it waits for, for Temporal's pages, as Markdown."""
+    attributes: dict[str, str] = {}
+    """The search attributes as they should be; empty where they are not registered."""
 
 
 class WakeSignal(Wire):
@@ -81,6 +90,8 @@ class WakeSignal(Wire):
 class SendRequest(Wire):
     message_id: str
     generation: int
+    turn_no: int | None = None
+    """The turn that asked for it, for logs."""
 
 
 class SendReply(Wire):
@@ -91,6 +102,8 @@ class SendReply(Wire):
 class CallRequest(Wire):
     call_id: str
     generation: int
+    turn_no: int | None = None
+    """The turn that asked for it, for logs."""
 
 
 class CallReply(Wire):
@@ -146,9 +159,12 @@ class Watermark(Wire):
         )
 
 
+JOURNEY_PREFIX = "journey-"
+
+
 def journey_workflow_id(enrolment_id: str) -> str:
     """Return the workflow id of a journey."""
-    return f"journey-{enrolment_id}"
+    return f"{JOURNEY_PREFIX}{enrolment_id}"
 
 
 def journeys_queue(workspace: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _SECRET_BYTES = 32
@@ -51,7 +51,9 @@ def _is_loopback(host: str) -> bool:
 class Settings(BaseSettings):
     """Every setting, with its default. In the environment a name carries the prefix `LEADLOOP_`."""
 
-    model_config = SettingsConfigDict(env_prefix="LEADLOOP_", extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix="LEADLOOP_", extra="ignore", hide_input_in_errors=True, populate_by_name=True
+    )
 
     workspace: Path = Path()
     """Folder with `scenarios/` and `templates/`."""
@@ -76,8 +78,32 @@ class Settings(BaseSettings):
     """JSON `{"url": …}`: the incoming webhook of the team's chat, for `notify: {to: slack}`."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """The least that is logged, to standard error."""
+    temporal_ui: str | None = None
+    """Address of Temporal's Web UI, for links to journeys. `leadloop up` knows its own."""
+    deployment_name: str | None = Field(default=None, validation_alias="TEMPORAL_DEPLOYMENT_NAME")
+    """Name of the Worker Deployment; together with the build id it turns worker versioning on."""
+    worker_build_id: str | None = Field(default=None, validation_alias="TEMPORAL_WORKER_BUILD_ID")
+    """Names the build that this worker is."""
     fail_at: str | None = None
     """Tests only: a point at which the process dies, for example `after_claim`."""
+
+    @field_validator("deployment_name", "worker_build_id", "temporal_ui", mode="before")
+    @classmethod
+    def _read_empty_as_unset(cls, value: object) -> object:
+        return value or None
+
+    @field_validator("deployment_name")
+    @classmethod
+    def _check_deployment(cls, value: str | None) -> str | None:
+        if value is not None and ("." in value or ":" in value or value.startswith("__")):
+            raise ValueError("the name of a deployment has no `.`, no `:` and no `__` in front")
+        return value
+
+    @model_validator(mode="after")
+    def _check_versioning(self) -> Settings:
+        if (self.deployment_name is None) != (self.worker_build_id is None):
+            raise ValueError("set both TEMPORAL_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID, or neither")
+        return self
 
     def database_address(self) -> str:
         """Return the database's address; makes the state folder where the default is used."""

@@ -1,9 +1,9 @@
 """Records histories of journeys into tests/histories, for the replay test.
 
-    python scripts/record_histories.py [NAME …]
+    python scripts/record_histories.py BATCH [NAME …]
 
-Without names it records all. Run it after a change of `workflows/` that old journeys need not
-survive; else the replay test must pass with the histories as they are.
+Without names it records all, into `tests/histories/BATCH`. Before a release that changes
+`workflows/`, record a new batch under its version; the old ones stay and must go on replaying.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from sqlmodel import select  # noqa: E402
+from temporalio.api.enums.v1 import IndexedValueType  # noqa: E402
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest  # noqa: E402
 
-from leadloop.contracts import WAKE_SIGNAL, WakeSignal  # noqa: E402
+from leadloop.contracts import SEARCH_ATTRIBUTES, WAKE_SIGNAL, WakeSignal  # noqa: E402
+from leadloop.inbox.editions import apply_edition, run_editions  # noqa: E402
 from leadloop.language import plan as p  # noqa: E402
+from leadloop.storage.publications import publish  # noqa: E402
 from leadloop.storage.tables import Enrolment, Offer  # noqa: E402
 from tests.factories import make_environment, make_publication  # noqa: E402
 from tests.inbox.driver import journeys, mails, report  # noqa: E402
@@ -33,6 +37,7 @@ from tests.temporal_env import (  # noqa: E402
     time_skipping_server,
 )
 
+KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
 FOLDER = ROOT / "tests" / "histories"
 _MACHINE = re.compile(r'("(?:identity|stackTrace)": )"(?:[^"\\]|\\.)*"')
 
@@ -40,16 +45,23 @@ _MACHINE = re.compile(r'("(?:identity|stackTrace)": )"(?:[^"\\]|\\.)*"')
 async def record() -> None:
     """Play each journey on a server of its own time, and write its history."""
     async with time_skipping_server() as server:
-        for name in sys.argv[1:] or PLAYS:
+        await server.client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(
+                namespace=server.client.namespace, search_attributes=dict.fromkeys(SEARCH_ATTRIBUTES, KEYWORD)
+            )
+        )
+        folder = FOLDER / sys.argv[1]
+        folder.mkdir(exist_ok=True)
+        for name in sys.argv[2:] or PLAYS:
             play = PLAYS[name]
             clock = ServerClock(await server.get_current_time())
             env = make_environment(Path(tempfile.mkdtemp()), PUBLICATIONS.get(name), clock=clock)
             bench = Bench(server, env, clock, FakeEmail(env))
-            async with running_workers(env, server.client, bench.email):
+            async with running_workers(env, server.client, bench.email, searchable=True):
                 journey = await play(bench)
                 await bench.until_closed(journey.id)
             history = await bench.journey(journey.id).fetch_history()
-            (FOLDER / f"{name}.json").write_text(scrubbed(history.to_json()) + "\n", encoding="utf-8")
+            (folder / f"{name}.json").write_text(scrubbed(history.to_json()) + "\n", encoding="utf-8")
             print(f"{name}: {len(history.events)} events")
             env.database.close()
 
@@ -144,6 +156,22 @@ async def database_away(bench: Bench) -> Enrolment:
     return journey
 
 
+async def moved(bench: Bench) -> Enrolment:
+    """A new version takes the journey over while it waits, so that its search attributes change."""
+    journey = await enter(bench)
+    await bench.until_asleep(journey.id)
+    newest = plan_of(rest(days=2)).model_copy(update={"on_edit": p.OnEdit(default="move")})
+    with bench.env.database.write() as session:
+        old = bench.env.publications.current(session)
+        publish(session, make_publication(plans={"play": newest}), "tests", bench.clock.now())
+        apply_edition(session, bench.env, old, bench.env.publications.current(session), bench.clock.now())
+    run_editions(bench.env)
+    await bench.until(lambda: journeys(bench.env)[0].turn_no == 2)
+    await bench.until_asleep(journey.id)
+    await bench.skip(days=3)
+    return journey
+
+
 PLAYS = {
     "timed_out": timed_out,
     "clicked": clicked,
@@ -152,9 +180,13 @@ PLAYS = {
     "sold": sold,
     "called": called,
     "database_away": database_away,
+    "moved": moved,
 }
 HOOK = p.WebhookStep(id="hook", to="crm", on_fail=p.Target(exit="failed"))
-PUBLICATIONS = {"called": make_publication(plans={"play": plan_of(HOOK, rest(days=1))})}
+PUBLICATIONS = {
+    "called": make_publication(plans={"play": plan_of(HOOK, rest(days=1))}),
+    "moved": make_publication(plans={"play": plan_of(rest(days=10))}),
+}
 
 if __name__ == "__main__":
     asyncio.run(record())

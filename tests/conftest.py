@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 
 from leadloop.storage.environment import Environment
+from tests import temporal_env
 from tests.factories import ManualClock, make_environment
 from tests.storage.postgres import PostgresMissingError, fresh_database, postgres_server
 
@@ -32,6 +33,19 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """A worker of pytest-xdist is interrupted if it ends slowly; its tests are done then."""
     if hasattr(session.config, "workerinput"):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--max-cached-workflows",
+        type=int,
+        default=None,
+        help="Of workers in tests; 0 makes each workflow task replay its history.",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    temporal_env.MOST_CACHED = config.getoption("--max-cached-workflows")
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.email import EmailActivities
 from activities.integrations import IntegrationActivities
 from activities.journey import JourneyActivities
+from activities.log_context import LogContext
 from leadloop.contracts import (
     SEND_MESSAGE,
     JourneyResult,
@@ -49,6 +50,8 @@ SANDBOXED = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules("leadloop", "pydantic")
 )
 UNSANDBOXED = UnsandboxedWorkflowRunner()
+MOST_CACHED: int | None = None
+"""Of `pytest --max-cached-workflows`: limits the cache of every worker here."""
 
 
 class ServerClock:
@@ -115,9 +118,10 @@ async def running_workers(
     *,
     runner: WorkflowRunner = SANDBOXED,
     max_cached_workflows: int = 1000,
+    searchable: bool = False,
 ) -> AsyncIterator[None]:
     """Run the workers that `worker.py` runs, without its services."""
-    turns = JourneyActivities(env)
+    turns = JourneyActivities(env, searchable=searchable)
     integrations = IntegrationActivities(calls or CallOutbox(env))
     sender = EmailActivities(email) if isinstance(email, Outbox) else email
     async with AsyncExitStack() as stack:
@@ -129,8 +133,9 @@ async def running_workers(
                 workflows=[JourneyWorkflow],
                 activities=[turns.take_turn],
                 activity_executor=threads,
+                interceptors=[LogContext()],
                 workflow_runner=runner,
-                max_cached_workflows=max_cached_workflows,
+                max_cached_workflows=max_cached_workflows if MOST_CACHED is None else MOST_CACHED,
             )
         )
         await stack.enter_async_context(
@@ -139,6 +144,7 @@ async def running_workers(
                 task_queue=email_queue(WORKSPACE, EMAIL_PROVIDER),
                 activities=[sender.send_message],
                 activity_executor=threads,
+                interceptors=[LogContext()],
             )
         )
         await stack.enter_async_context(
@@ -147,6 +153,7 @@ async def running_workers(
                 task_queue=integrations_queue(WORKSPACE),
                 activities=[integrations.make_call],
                 activity_executor=threads,
+                interceptors=[LogContext()],
             )
         )
         yield

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 from pydantic import ValidationError
+from temporalio.common import VersioningBehavior
 
+from leadloop.cli.failures import explain
 from leadloop.settings import Endpoint, Settings
+from worker import deployment
 
 
 def test_webhooks_are_read_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,3 +43,33 @@ def test_endpoint_elsewhere_is_https(url: str, monkeypatch: pytest.MonkeyPatch) 
         Settings()
     assert "url" in str(refused.value)
     assert "/key" not in str(refused.value)
+
+
+def test_worker_version_needs_both_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEMPORAL_DEPLOYMENT_NAME", "leadloop-acme")
+    with pytest.raises(
+        ValidationError, match="set both TEMPORAL_DEPLOYMENT_NAME and TEMPORAL_WORKER_BUILD_ID"
+    ):
+        Settings()
+    monkeypatch.setenv("TEMPORAL_WORKER_BUILD_ID", "0.2.0")
+    versions = deployment(Settings())
+    assert versions is not None
+    assert versions.version.to_canonical_string() == "leadloop-acme.0.2.0"
+    assert versions.default_versioning_behavior == VersioningBehavior.AUTO_UPGRADE
+
+
+def test_worker_version_is_off_without_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEMPORAL_DEPLOYMENT_NAME", "")
+    assert deployment(Settings()) is None
+
+
+@pytest.mark.parametrize("name", ["a.b", "a:b", "__a"])
+def test_deployment_name_that_temporal_refuses_is_refused_here(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEMPORAL_DEPLOYMENT_NAME", name)
+    monkeypatch.setenv("TEMPORAL_WORKER_BUILD_ID", "1")
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert explain(refused.value) is not None
+    assert str(explain(refused.value)).startswith("TEMPORAL_DEPLOYMENT_NAME: ")

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
+from temporalio.common import RetryPolicy, SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
@@ -70,13 +70,14 @@ class JourneyWorkflow:
             asked = None
             if reply.status == "superseded" or reply.next.kind == "end":
                 return JourneyResult(outcome=reply.next.outcome or reply.status, turn_no=reply.turn_no)
+            _show(reply)
             turn_no = reply.turn_no + 1
             if reply.next.kind == "send":
-                asked = await self._finish(start, turn_no, self._send(start, reply.next))
+                asked = await self._finish(start, turn_no, self._send(start, reply))
             elif reply.next.kind == "call":
-                asked = await self._finish(start, turn_no, self._call(start, reply.next))
+                asked = await self._finish(start, turn_no, self._call(start, reply))
             else:
-                await self._sleep(reply.wait_seconds)
+                await self._sleep(reply)
             turns += 1
             if turns >= MOST_TURNS or workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(start.model_copy(update={"turn_no": turn_no}))
@@ -98,17 +99,20 @@ class JourneyWorkflow:
                 start_to_close_timeout=timedelta(seconds=1),
                 schedule_to_close_timeout=timedelta(seconds=5),
                 retry_policy=_QUICK,
+                summary=f"turn {turn_no}",
             )
         except (ActivityError, ApplicationError) as error:  # a local one that fails is not wrapped
             if is_cancelled_exception(error) or getattr(error, "type", None) == TURN_GAP:
                 raise
             # The database is away or slow: the same question, asked through the server, for ever.
+            workflow.logger.warning("a turn is asked for through the server")
             reply = await workflow.execute_activity(
                 TAKE_TURN,
                 request,
                 result_type=TurnReply,
                 start_to_close_timeout=timedelta(seconds=60),
                 retry_policy=_PATIENT,
+                summary=f"turn {turn_no}",
             )
         return reply
 
@@ -132,37 +136,62 @@ class JourneyWorkflow:
                     await activity
                 return reply
 
-    def _send(self, start: JourneyInput, following: Next) -> workflow.ActivityHandle[Any]:
+    def _send(self, start: JourneyInput, reply: TurnReply) -> workflow.ActivityHandle[Any]:
+        following = reply.next
         return workflow.start_activity(
             SEND_MESSAGE,
-            SendRequest(message_id=following.message_id or "", generation=start.generation),
+            SendRequest(
+                message_id=following.message_id or "", generation=start.generation, turn_no=reply.turn_no
+            ),
             result_type=SendReply,
             task_queue=following.task_queue,
             start_to_close_timeout=timedelta(seconds=following.timeout_seconds),
             heartbeat_timeout=timedelta(seconds=following.heartbeat_seconds),
-            retry_policy=RetryPolicy(
-                initial_interval=timedelta(seconds=following.retry_first_seconds),
-                maximum_interval=timedelta(seconds=following.retry_most_seconds),
-            ),
+            retry_policy=_retries(following),
+            summary=reply.summary or None,
         )
 
-    def _call(self, start: JourneyInput, following: Next) -> workflow.ActivityHandle[Any]:
+    def _call(self, start: JourneyInput, reply: TurnReply) -> workflow.ActivityHandle[Any]:
+        following = reply.next
         return workflow.start_activity(
             MAKE_CALL,
-            CallRequest(call_id=following.call_id or "", generation=start.generation),
+            CallRequest(call_id=following.call_id or "", generation=start.generation, turn_no=reply.turn_no),
             result_type=CallReply,
             task_queue=following.task_queue,
             start_to_close_timeout=timedelta(seconds=following.timeout_seconds),
-            retry_policy=RetryPolicy(
-                initial_interval=timedelta(seconds=following.retry_first_seconds),
-                maximum_interval=timedelta(seconds=following.retry_most_seconds),
-            ),
+            retry_policy=_retries(following),
+            summary=reply.summary or None,
         )
 
-    async def _sleep(self, seconds: float | None) -> None:
+    async def _sleep(self, reply: TurnReply) -> None:
         """Wait for a wake that came after the turn was asked for, or for the timer."""
+        seconds = reply.wait_seconds
         timeout = None if seconds is None else timedelta(seconds=max(seconds, 0.001))
         try:
-            await workflow.wait_condition(lambda: self._wakes > self._heard, timeout=timeout)
+            await workflow.wait_condition(
+                lambda: self._wakes > self._heard, timeout=timeout, timeout_summary=reply.summary or None
+            )
         except TimeoutError:
             return
+
+
+def _show(reply: TurnReply) -> None:
+    """Tell Temporal's pages where the journey is. Costs an event only where an attribute changed."""
+    if reply.details:
+        workflow.set_current_details(reply.details)
+    known = workflow.info().typed_search_attributes
+    keys = {name: SearchAttributeKey.for_keyword(name) for name in sorted(reply.attributes)}
+    changes = [
+        key.value_set(reply.attributes[name])
+        for name, key in keys.items()
+        if known.get(key) != reply.attributes[name]
+    ]
+    if changes:
+        workflow.upsert_search_attributes(changes)
+
+
+def _retries(following: Next) -> RetryPolicy:
+    return RetryPolicy(
+        initial_interval=timedelta(seconds=following.retry_first_seconds),
+        maximum_interval=timedelta(seconds=following.retry_most_seconds),
+    )

@@ -56,10 +56,14 @@ def _address(error: Any) -> str:
 def _settings(error: Any) -> str:
     """Name the settings and what they should be, never their values: one may be a secret."""
     problems = [
-        ("LEADLOOP_" + "_".join(map(str, one["loc"])).upper(), one["msg"])
+        (_setting("_".join(map(str, one["loc"]))), one["msg"])
         for one in error.errors(include_input=False, include_url=False)
     ]
-    return "; ".join(f"{name}: {text}" for name, text in problems)
+    return "; ".join(f"{name}: {text}" if name else text for name, text in problems)
+
+
+def _setting(name: str) -> str:
+    return name if not name or name.startswith("TEMPORAL_") else f"LEADLOOP_{name.upper()}"
 
 
 _EXPLANATIONS: dict[str, Callable[[Any], str]] = {

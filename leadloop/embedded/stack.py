@@ -27,7 +27,7 @@ from leadloop.storage.environment import Environment
 from leadloop.storage.migrations import upgrade
 from leadloop.storage.publications import PublicationStore
 from leadloop.web.app import create_app
-from worker import make_calls, make_outbox, running_engine
+from worker import deployment, make_calls, make_outbox, running_engine
 
 _PORTS = ("web", "smtp", "temporal", "temporal_ui")
 _PREFERRED = {"web": 8080, "smtp": 1025, "temporal": 7233, "temporal_ui": 8233}
@@ -72,8 +72,10 @@ async def running_stack(
         mailbox.start()
         stack.callback(mailbox.stop)
         web_url = settings.public_url or f"http://127.0.0.1:{ports['web']}"
+        versions = None
         if temporal_is_configured():
-            client, ui, address = await connect(), None, None
+            client, ui, address = await connect(), settings.temporal_ui, None
+            versions = deployment(settings)
         else:
             server = await stack.enter_async_context(
                 running_temporal(state, ports["temporal"], ports["temporal_ui"])
@@ -84,7 +86,7 @@ async def running_stack(
         renderer = stack.enter_context(Renderer())
         outbox = make_outbox(env, settings, renderer)
         await stack.enter_async_context(
-            running_engine(env, client, outbox, make_calls(env, settings, renderer))
+            running_engine(env, client, outbox, make_calls(env, settings, renderer), deployment=versions)
         )
         yield Stack(env, client, mailbox, web_url, ui, address)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from temporalio.client import Client
 
 from leadloop.connection import ConnectionFailedError, connect
+from leadloop.contracts import SEARCH_ATTRIBUTES
 from leadloop.embedded.processes import start_child, stop_child
 
 _START_SECONDS = 60.0
@@ -60,6 +61,7 @@ async def running_temporal(state: Path, port: int, ui_port: int) -> AsyncIterato
         "--sqlite-pragma", "journal_mode=WAL",
         "--sqlite-pragma", "synchronous=FULL",
         "--log-level", "error",
+        *(part for name in SEARCH_ATTRIBUTES for part in ("--search-attribute", f"{name}=Keyword")),
     ]  # fmt: skip
     child = start_child(command, state / "temporal.log", pid_file)
     try:

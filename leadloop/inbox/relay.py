@@ -19,8 +19,14 @@ from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.service import RPCError
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.service import RPCError, RPCStatusCode
 
 from leadloop.contracts import (
     JOURNEY_WORKFLOW,
@@ -30,6 +36,7 @@ from leadloop.contracts import (
     journey_workflow_id,
     journeys_queue,
 )
+from leadloop.inbox.description import search_attributes, static_details
 from leadloop.inbox.turn import TURNS
 from leadloop.inbox.watch import Watch
 from leadloop.storage.environment import Environment
@@ -51,6 +58,8 @@ class _Call:
     token: str | None
     restart: bool
     finished: bool
+    attributes: dict[str, str]
+    details: str
 
 
 @dataclass
@@ -60,6 +69,8 @@ class Relay:
     env: Environment
     client: Client
     workspace: str
+    searchable: bool = False
+    """The search attributes are registered; turns false for good where the server says otherwise."""
     _woken: dict[tuple[str, int], float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -144,13 +155,26 @@ class Relay:
         if call.finished:
             return True
         try:
-            await self._start(call)
+            await self._start_searchable(call)
         except RPCError as error:
             _log.warning("wake_failed", enrolment_id=call.enrolment_id, status=error.status.name)
             return False
         return True
 
-    async def _start(self, call: _Call) -> None:
+    async def _start_searchable(self, call: _Call) -> None:
+        """Start or wake it with search attributes, or without where the server does not take them."""
+        if self.searchable:
+            try:
+                await self._start(call, _typed(call.attributes))
+                return
+            except RPCError as error:
+                if error.status != RPCStatusCode.INVALID_ARGUMENT or "search attribute" not in str(error):
+                    raise
+            self.searchable = False
+            _log.warning("search_attributes_refused", attributes=sorted(call.attributes))
+        await self._start(call, None)
+
+    async def _start(self, call: _Call, attributes: TypedSearchAttributes | None) -> None:
         start = JourneyInput(
             enrolment_id=call.enrolment_id, generation=call.generation, turn_no=call.turn_no + 1
         )
@@ -169,7 +193,9 @@ class Relay:
             id_conflict_policy=policy,
             start_signal=None if call.restart else WAKE_SIGNAL,
             start_signal_args=() if call.restart else (WakeSignal(),),
+            search_attributes=attributes,
             static_summary=call.scenario,
+            static_details=call.details,
         )
 
     def _forget(self, calls: Sequence[_Call]) -> None:
@@ -193,4 +219,15 @@ def _call(enrolment: Enrolment, wake: Wake | None) -> _Call:
         wake.token if wake is not None else None,
         wake.restart if wake is not None else False,
         enrolment.status == EnrolmentStatus.ENDED and enrolment.next.get("kind") == "end",
+        search_attributes(enrolment),
+        static_details(enrolment),
+    )
+
+
+def _typed(attributes: dict[str, str]) -> TypedSearchAttributes:
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(SearchAttributeKey.for_keyword(name), value)
+            for name, value in attributes.items()
+        ]
     )

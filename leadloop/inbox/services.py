@@ -35,14 +35,17 @@ _PAUSE_AFTER_ERROR_SECONDS = 1.0
 _log = structlog.get_logger()
 
 
-async def run_services(env: Environment, client: Client, workspace: str, stop: asyncio.Event) -> None:
+async def run_services(
+    env: Environment, client: Client, workspace: str, stop: asyncio.Event, *, searchable: bool = False
+) -> None:
     """Run all loops until `stop` is set. A loop that fails waits a little and goes on.
 
+    `searchable`: the search attributes of journeys are registered on the server.
     The applier, the due rows and the backfill have a thread each: handing every round to a thread pool
     would cost more than most rounds do.
     """
     poll = _WARPED_POLL_SECONDS if env.clock.warped else _POLL_SECONDS
-    relay = Relay(env, client, workspace)
+    relay = Relay(env, client, workspace, searchable)
     dues = Watch(env, DUES, lambda: earliest_due(env))
     halt = threading.Event()
 

@@ -26,6 +26,7 @@ from leadloop.inbox.causes import (
     due_of,
     wants_move,
 )
+from leadloop.inbox.description import describe, search_attributes
 from leadloop.inbox.editions import LostStepError, follow_newest, keeps_its_wait, switch_version
 from leadloop.inbox.effects import apply_effect, find_message
 from leadloop.inbox.experiments import decide_winner
@@ -86,18 +87,19 @@ def take_turn(env: Environment, request: TurnRequest) -> TurnReply:
             follow_scenario(application, enrolment)
             cause = cause_of(session, enrolment, now)
             if cause is None:
-                return _reply(env, enrolment, "not_yet", real_now)
+                return _reply(application, enrolment, "not_yet", real_now)
             _Turn(application, enrolment).take(cause, request.generation)
-            return _reply(env, enrolment, "committed", real_now)
+            return _reply(application, enrolment, "committed", real_now)
         # Taken before, by an attempt that died: the wake for what came since may be used up already.
         ready = cause_of(session, enrolment, now) is not None
-        return _reply(env, enrolment, "committed", real_now, ready)
+        return _reply(application, enrolment, "committed", real_now, ready)
 
 
 def _reply(
-    env: Environment, enrolment: Enrolment, status: Any, real_now: datetime, ready: bool = False
+    application: Application, enrolment: Enrolment, status: Any, real_now: datetime, ready: bool = False
 ) -> TurnReply:
     """Return the head as the workflow needs it; `ready` means that the next turn may be taken now."""
+    env = application.env
     following = Next.model_validate(enrolment.next) if enrolment.next else Next(kind="wait")
     seconds: float | None = None
     due_at = due_of(enrolment, following)
@@ -109,7 +111,16 @@ def _reply(
         seconds = 0.0
     if enrolment.status not in (EnrolmentStatus.RUNNING, EnrolmentStatus.ENDED):
         following, seconds = Next(kind="wait"), None  # only a wake helps; sending again would spin
-    return TurnReply(status=status, turn_no=enrolment.turn_no, next=following, wait_seconds=seconds)
+    summary, details = describe(application.session, enrolment, following)
+    return TurnReply(
+        status=status,
+        turn_no=enrolment.turn_no,
+        next=following,
+        wait_seconds=seconds,
+        summary=summary,
+        details=details,
+        attributes=search_attributes(enrolment),
+    )
 
 
 class _Turn:

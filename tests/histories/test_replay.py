@@ -16,31 +16,45 @@ from temporalio.worker import Replayer
 from leadloop.contracts import MAKE_CALL, TAKE_TURN
 from workflows.journey import JourneyWorkflow
 
-HISTORIES = sorted(Path(__file__).parent.glob("*.json"))
+FOLDER = Path(__file__).parent
+HISTORIES = sorted(FOLDER.rglob("*.json"))
+SHAPES = {
+    "timed_out",
+    "clicked",
+    "unsubscribed",
+    "sold",
+    "called",
+    "database_away",
+    "left_while_tried_again",
+}
 _PERSONAL = re.compile(r"@|kaisha|山田|taro|sato|suzuki", re.IGNORECASE)
 
 
-def test_there_are_histories() -> None:
-    assert {path.stem for path in HISTORIES} >= {
-        "timed_out",
-        "clicked",
-        "unsubscribed",
-        "sold",
-        "called",
-        "database_away",
-        "left_while_tried_again",
-    }
-    assert f'"name": "{MAKE_CALL}"' in (Path(__file__).parent / "called.json").read_text()
-    assert f'"name": "{TAKE_TURN}"' in (Path(__file__).parent / "database_away.json").read_text()
+def _name(path: Path) -> str:
+    return path.relative_to(FOLDER).with_suffix("").as_posix()
 
 
-@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
-async def test_history_replays(path: Path) -> None:
+@pytest.mark.parametrize(("batch", "shapes"), [("first", SHAPES), ("described", SHAPES | {"moved"})])
+def test_there_are_histories(batch: str, shapes: set[str]) -> None:
+    """Each batch is what one state of `workflows/` wrote; none is ever recorded anew."""
+    folder = FOLDER / batch
+    assert {path.stem for path in folder.glob("*.json")} >= shapes
+    assert f'"name": "{MAKE_CALL}"' in (folder / "called.json").read_text()
+    assert f'"name": "{TAKE_TURN}"' in (folder / "database_away.json").read_text()
+
+
+def test_history_of_a_move_changes_a_search_attribute() -> None:
+    text = (FOLDER / "described" / "moved.json").read_text()
+    assert text.count("EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES") == 2  # all at first, then the version
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=_name)
+async def test_r1_history_replays(path: Path) -> None:
     replayer = Replayer(workflows=[JourneyWorkflow], data_converter=pydantic_data_converter)
     await replayer.replay_workflow(WorkflowHistory.from_json(path.stem, _text(path)))
 
 
-@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", HISTORIES, ids=_name)
 def test_history_holds_no_personal_data(path: Path) -> None:
     text = _text(path)
     payloads = list(_payloads(json.loads(text)))

@@ -133,7 +133,7 @@ def wait_until(reached: Callable[[], bool], seconds: float, what: str) -> None:
 
 
 @contextmanager
-def dev_server(folder: Path) -> Iterator[str]:
+def dev_server(folder: Path, *options: str) -> Iterator[str]:
     """Run Temporal's dev server with a file database; yield its address."""
     port = free_port()
     with (folder / "temporal.log").open("ab") as log:
@@ -141,6 +141,7 @@ def dev_server(folder: Path) -> Iterator[str]:
             [
                 find_program(), "server", "start-dev", "--headless", "--ip", "127.0.0.1",
                 "--port", str(port), "--db-filename", str(folder / "temporal.db"), "--log-level", "error",
+                *options,
             ],
             stdout=log,
             stderr=log,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from datetime import timedelta
 
 import pytest
 from sqlmodel import select
+from temporalio import workflow
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
@@ -327,3 +329,11 @@ async def _until_asked_through_the_server(bench: Bench, enrolment_id: str, answe
                 return
         await asyncio.sleep(0.05)
     raise AssertionError("the turn was never asked through the server, or not answered")
+
+
+@pytest.mark.parametrize(
+    "warning", [workflow.UnfinishedSignalHandlersWarning, workflow.UnfinishedUpdateHandlersWarning]
+)
+def test_unfinished_handlers_are_errors_in_tests(warning: type[RuntimeWarning]) -> None:
+    with pytest.raises(warning):
+        warnings.warn(warning("a handler runs on"), stacklevel=1)
