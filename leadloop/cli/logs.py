@@ -15,7 +15,7 @@ class ContextFormatter(logging.Formatter):
     """Adds the ids that were bound where a line of a library was logged: the journey, its turn."""
 
     def format(self, record: logging.LogRecord) -> str:
-        context = "".join(f" {name}={value}" for name, value in get_contextvars().items())
+        context = "".join(f" {name}={value}" for name, value in sorted(get_contextvars().items()))
         return super().format(record) + context
 
 
