@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     """Address under which recipients reach the web server."""
     host: str = "127.0.0.1"
     port: int = 8080
+    sites: list[str] = []
+    """JSON: origins of the web sites that carry the script, for example `["https://www.acme.example"]`."""
     smtp_host: str = "127.0.0.1"
     smtp_port: int = 1025
     smtp_security: Literal["none", "starttls", "tls"] = "none"

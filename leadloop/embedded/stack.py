@@ -81,7 +81,10 @@ async def running_stack(
                 running_temporal(state, ports["temporal"], ports["temporal_ui"])
             )
             client, ui, address = server.client, server.ui_url, server.address
-        app = create_app(env, tokens=Tokens(env.keys), public_url=web_url, mailbox=mailbox, temporal_ui=ui)
+        app = create_app(
+            env, tokens=Tokens(env.keys), public_url=web_url, mailbox=mailbox, temporal_ui=ui,
+            sites=settings.sites,
+        )  # fmt: skip
         stack.enter_context(running_web(app, "127.0.0.1", ports["web"]))
         renderer = stack.enter_context(Renderer())
         outbox = make_outbox(env, settings, renderer)

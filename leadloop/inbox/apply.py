@@ -26,6 +26,7 @@ from leadloop.inbox.sales_lock import sync_sales_lock
 from leadloop.inbox.score_edges import edges_of
 from leadloop.language.plan import Calendar, Publication
 from leadloop.leads import consent, fields, pauses
+from leadloop.leads.visitors import EARLIER
 from leadloop.sales.apply import apply_sales_event
 from leadloop.scoring import lifecycle
 from leadloop.scoring.reading import read_score, reread_score
@@ -39,7 +40,7 @@ from leadloop.storage.tables import Enrolment, EnrolmentStatus, Event, Lead, Top
 MAX_DEPTH = 20
 """How many derived events may follow from one another."""
 
-_BY_THE_PERSON = frozenset({"form", "tracking", "api"})
+_BY_THE_PERSON = frozenset({"form", "tracking", "api", EARLIER})
 _log = structlog.get_logger()
 
 
@@ -254,7 +255,7 @@ class Application:
             self.reader.deals_changed()
         models = score_event(self.reader.ledger, self.publication.scoring, event, self.facts, self.zone)
         self.rescore(models, event)
-        self._consequences(event, (event,))
+        self._consequences(event, () if event.source == EARLIER else (event,))
 
     def _consequences(self, cause: Event | None, events: tuple[Event, ...]) -> None:
         """Bring attributes, stage, journeys and waits in line with the lead as it is now."""

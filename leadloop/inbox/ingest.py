@@ -84,6 +84,17 @@ def ingest(session: Session, env: Environment, items: Sequence[IncomingEvent]) -
     return [_ingest_one(session, env, workspace, item, now) for item in items]
 
 
+def check_item(session: Session, env: Environment, item: IncomingEvent) -> IngestResult | None:
+    """Return what speaks against an event that names no lead: a problem, or that it is known."""
+    workspace = env.publications.current(session).publication.workspace
+    try:
+        check_properties(workspace, item.type, item.properties)
+    except _InvalidItemError as error:
+        return IngestResult("invalid", field=error.field, problem=error.problem)
+    key = session.get(EventKey, (item.source, item.external_id))
+    return IngestResult("duplicate", key.event_id) if key is not None else None
+
+
 def _ingest_one(
     session: Session, env: Environment, workspace: Workspace, item: IncomingEvent, now: datetime
 ) -> IngestResult:

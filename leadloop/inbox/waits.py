@@ -17,6 +17,7 @@ from leadloop.inbox.journey_facts import JourneyReader
 from leadloop.inbox.wakes import ask_wake
 from leadloop.journey.state import Arm
 from leadloop.language.plan import Armed, ChangeMatch, EventMatch, StageMatch, WhenMatch
+from leadloop.leads.visitors import EARLIER
 from leadloop.scoring.matching import matches, must_be_true
 from leadloop.storage.tables import ArmedWait, Enrolment, Event, Message
 
@@ -91,6 +92,7 @@ def arm_waits(
                 .where(
                     Event.lead_id == row.lead_id,
                     Event.type == event_type,
+                    Event.source != EARLIER,
                     col(Event.lead_seq) > row.since_seq,
                 )
                 .order_by(col(Event.lead_seq))

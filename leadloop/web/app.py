@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -31,6 +32,7 @@ from leadloop.web.sales_api import sales_router
 from leadloop.web.sales_pages import sales_pages_router
 from leadloop.web.tracking import tracking_router
 from leadloop.web.unsubscribe import unsubscribe_router
+from leadloop.web.visits import visits_router
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -43,12 +45,14 @@ def create_app(
     mailbox: Mailbox | None = None,
     temporal_ui: str | None = None,
     loopback: bool = True,
+    sites: Sequence[str] = (),
 ) -> FastAPI:
     """Return the application. `public_url` is where mails point; its host is answered, and loopback.
 
     `loopback` says that the server will listen on this machine's own addresses only: people here need
-    no key then. Without a `mailbox` there are no mailbox pages. FastAPI's own documentation pages are
-    off: they load scripts from elsewhere; `/openapi.json` is there.
+    no key then. `sites` are the web sites whose pages may report visits. Without a `mailbox` there are no
+    mailbox pages. FastAPI's own documentation pages are off: they load scripts from elsewhere;
+    `/openapi.json` is there.
     """
     app = FastAPI(title="leadloop", version=leadloop.__version__, docs_url=None, redoc_url=None)
     app.add_middleware(Access, keys=KeyRing(env), loopback=loopback)
@@ -73,6 +77,7 @@ def create_app(
     app.include_router(companies_router(env))
     app.include_router(enrolments_router(env))
     app.include_router(tracking_router(env, tokens, pages))
+    app.include_router(visits_router(env, public_url, sites))
     app.include_router(unsubscribe_router(env, tokens, pages))
     app.include_router(pages_router(env, pages))
     app.include_router(sales_pages_router(env, pages))

@@ -14,6 +14,7 @@ from leadloop.inbox.ingest import IncomingEvent, IngestResult, ingest
 from leadloop.language.plan import Workspace
 from leadloop.language.suggest import Suggestion
 from leadloop.leads.fields import READERS, read_identity
+from leadloop.leads.visitors import identify_visitor, is_visitor_id
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Event, EventKey, Lead
 from leadloop.web.problems import ProblemError, field_error, problem
@@ -23,7 +24,7 @@ from leadloop.web.strict_json import json_body
 HONEYPOT = "website_url"
 """A field that people don't see. What fills it in is thanked, and nothing is recorded."""
 
-_OWN = ("consent", "page", "id")
+_OWN = ("consent", "page", "id", "visitor")
 _TEXT_LIMIT = 2000
 _ID_LIMIT = 200
 _YES = frozenset({"true", "1", "yes", "on", "はい"})
@@ -37,6 +38,8 @@ class _Entry:
     identity: dict[str, Any]
     properties: dict[str, Any]
     external_id: str | None
+    visitor: str | None = None
+    """The browser's id, where the page has the script."""
 
 
 async def _fields(request: Request) -> dict[str, Any]:
@@ -136,6 +139,9 @@ def _read(
         identity["consent"] = consent
     properties = {"form": form}
     external_id, page = fields.get("id") or None, fields.get("page") or None
+    visitor = fields.get("visitor") or None
+    if visitor is not None and not is_visitor_id(visitor):
+        errors.append(field_error("visitor", "the id that the script keeps: 32 hexadecimal digits"))
     if external_id is not None and not _is_text(external_id, _ID_LIMIT):
         errors.append(field_error("id", f"a text of 1 to {_ID_LIMIT} characters"))
     if page is not None and not _is_text(page, _TEXT_LIMIT):
@@ -144,7 +150,7 @@ def _read(
         properties["page"] = page
     if errors:
         return None, errors
-    return _Entry(identity, properties, external_id), []
+    return _Entry(identity, properties, external_id, visitor), []
 
 
 def _is_text(value: Any, limit: int) -> bool:
@@ -181,7 +187,11 @@ def _store(session: Session, env: Environment, entry: _Entry) -> IngestResult:
         source="form",
         trust="verified",
     )
-    return ingest(session, env, [item])[0]
+    result = ingest(session, env, [item])[0]
+    if entry.visitor is not None and result.status == "accepted":
+        lead = session.get_one(Lead, result.lead_id)
+        identify_visitor(session, env, entry.visitor, lead, env.clock.now())
+    return result
 
 
 def _lead_without_address(session: Session, env: Environment, entry: _Entry) -> str:

@@ -23,6 +23,7 @@ from leadloop.storage.tables.sales import (
     TaskStatus,
 )
 from leadloop.storage.tables.scores import LeadScore, ScoreEntry
+from leadloop.storage.tables.visitors import Visitor
 
 __all__ = [
     "ApiKey", "ArmedWait", "Blob", "Call", "CallStatus", "CommandAnswer", "Company", "Consent", "Deal",
@@ -31,5 +32,5 @@ __all__ = [
     "Handover", "Identity", "KeyKind", "Lead", "LeadScore", "Link", "Message", "MessageStatus", "Offer",
     "OfferStatus",
     "Operation", "PublicationRow", "Record", "RecycledLoss", "ScoreEntry", "Setting", "Suppression", "Task",
-    "TaskStatus", "Tombstone", "TopicSuppression", "Turn", "Wake",
+    "TaskStatus", "Tombstone", "TopicSuppression", "Turn", "Visitor", "Wake",
 ]  # fmt: skip

@@ -34,7 +34,7 @@ class Event(SQLModel, table=True):
 
     id: str = Field(default_factory=new_id, primary_key=True)
     subject_id: str
-    """The lead it was reported for."""
+    """The lead it was reported for, or the visitor who has no name yet."""
     lead_id: str | None = None
     lead_seq: int | None = None
     type: str
@@ -42,7 +42,7 @@ class Event(SQLModel, table=True):
     identity: dict[str, Any] = Field(default_factory=dict, sa_type=JSON_TYPE)
     """Lead fields that came with it (a form's name and company), written when it is applied."""
     source: str
-    """`api`, `form`, `tracking`, `sales`, `import`, `engine`."""
+    """`api`, `form`, `tracking`, `sales`, `import`, `engine`; `visitor`: a lead's visits before it was known."""
     trust: str = "likely"
     """`verified` (form, login, reply, CRM), `likely` (clicks that pass the scanner rules), `any`."""
     occurred_at: datetime = Field(sa_type=UtcDateTime)
