@@ -39,6 +39,7 @@ from leadloop.storage.tables import (
     Suppression,
     Task,
     Tombstone,
+    Visitor,
 )
 
 ERASED = "erased"
@@ -123,6 +124,7 @@ def erase_locked(session: Session, env: Environment, lead: Lead, by: str, at: da
     _empty(session, Task, col(Task.lead_id).in_(ids), date=None)
     session.exec(delete(Due).where(col(Due.lead_id).in_(ids)))
     _forget_results(session, ids)
+    _forget_visitors(session, ids)
     for row in session.exec(select(Lead).where(col(Lead.id).in_(ids))).all():
         _empty_lead(row, at)
         session.add(row)
@@ -221,6 +223,13 @@ def _keep_addresses_only(session: Session, ids: Sequence[str]) -> list[str]:
     """Delete what names the lead, but for the HMACs of mail addresses, which refuse what comes later."""
     session.exec(delete(Identity).where(col(Identity.lead_id).in_(ids), col(Identity.kind) != EMAIL))
     return list(session.exec(select(Identity.value_hmac).where(col(Identity.lead_id).in_(ids))).all())
+
+
+def _forget_visitors(session: Session, ids: Sequence[str]) -> None:
+    """Forget the browsers that the lead used, and what they did before it was known."""
+    visitors = select(Visitor.id).where(col(Visitor.lead_id).in_(ids))
+    _empty(session, Event, col(Event.subject_id).in_(visitors), properties={})
+    session.exec(delete(Visitor).where(col(Visitor.lead_id).in_(ids)))
 
 
 def _empty_messages(session: Session, ids: Sequence[str]) -> tuple[str, ...]:
