@@ -69,6 +69,16 @@ class Settings(BaseSettings):
     port: int = 8080
     sites: list[str] = []
     """JSON: origins of the web sites that carry the script, for example `["https://www.acme.example"]`."""
+
+    @field_validator("sites")
+    @classmethod
+    def _check_sites(cls, value: list[str]) -> list[str]:
+        for site in value:
+            parts = urlsplit(site)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
+                raise ValueError(f"`{site}` is no origin; write scheme and host: https://www.acme.example")
+        return value
+
     smtp_host: str = "127.0.0.1"
     smtp_port: int = 1025
     smtp_security: Literal["none", "starttls", "tls"] = "none"

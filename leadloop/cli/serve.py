@@ -44,7 +44,9 @@ def serve(
     with open_environment(state) as env:
         if not loopback:
             _demand_key(env, host)
-        app = create_app(env, tokens=Tokens(env.keys), public_url=url, loopback=loopback, sites=settings.sites)
+        app = create_app(
+            env, tokens=Tokens(env.keys), public_url=url, loopback=loopback, sites=settings.sites
+        )
         with running_web(app, host, port):
             typer.echo(f"serving http://{shown}:{port}; stop with Ctrl-C")
             stopped.wait()

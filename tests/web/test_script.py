@@ -183,9 +183,7 @@ def test_do_not_track_sends_and_stores_nothing(
     assert events(env) == []
 
 
-def test_consent_is_waited_for_and_can_be_taken_back(
-    env: Environment, site: Site, browser: Browser
-) -> None:
+def test_consent_is_waited_for_and_can_be_taken_back(env: Environment, site: Site, browser: Browser) -> None:
     site.options = 'data-consent="required"'
     with person(browser) as context:
         page = context.new_page()

@@ -39,7 +39,9 @@ async def look(client: httpx.AsyncClient, *paths: str, browser: str = BROWSER) -
     assert reply.status_code == 204, reply.text
 
 
-async def fill_in(client: httpx.AsyncClient, email: str, browser: str = BROWSER, form: str = "contact") -> str:
+async def fill_in(
+    client: httpx.AsyncClient, email: str, browser: str = BROWSER, form: str = "contact"
+) -> str:
     reply = await client.post(f"/v1/forms/{form}", data={"email": email, "visitor": browser})
     assert reply.status_code == 202, reply.text
     return str(reply.json()["lead"])
