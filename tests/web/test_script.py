@@ -28,7 +28,9 @@ _ARGUMENTS = [
 ]  # fmt: skip
 _PATIENCE = 30.0
 PAGE = """<!doctype html><meta charset="utf-8"><title>アクメ</title>
-<script>window.leadloop = window.leadloop || function () {{ (leadloop.q = leadloop.q || []).push(arguments) }}</script>
+<script>window.leadloop = window.leadloop || function () {{
+  (leadloop.q = leadloop.q || []).push(arguments)
+}}</script>
 <script async src="{base}/t/js" {options}></script>
 <form data-leadloop-form="contact" action="/thanks" method="get">
   <input name="email"><input name="family_name"><input type="password" name="secret">

@@ -42,7 +42,7 @@ class Event(SQLModel, table=True):
     identity: dict[str, Any] = Field(default_factory=dict, sa_type=JSON_TYPE)
     """Lead fields that came with it (a form's name and company), written when it is applied."""
     source: str
-    """`api`, `form`, `tracking`, `sales`, `import`, `engine`; `visitor`: a lead's visits before it was known."""
+    """`api`, `form`, `tracking`, `sales`, `import`, `engine`; `visitor`: from before the lead was known."""
     trust: str = "likely"
     """`verified` (form, login, reply, CRM), `likely` (clicks that pass the scanner rules), `any`."""
     occurred_at: datetime = Field(sa_type=UtcDateTime)
