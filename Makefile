@@ -19,7 +19,7 @@ $(INSTALLED): requirements.lock pyproject.toml scripts/setup_venv.sh
 demo: $(INSTALLED)   ## play 60 days of customer journeys on your machine
 	@$(BIN)/leadloop demo $(ARGS)
 
-test: $(INSTALLED)   ## run the tests on all cores, with a real Temporal server in them
+test: $(INSTALLED)   ## run the tests on all cores, with a real Temporal server
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 lint: lint-style lint-types lint-layers lint-dependencies ## style, types, layers, dependencies

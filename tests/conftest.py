@@ -12,6 +12,7 @@ from hypothesis import settings
 
 from leadloop.storage.environment import Environment
 from tests import temporal_env
+from tests.databases import KINDS, ServerDatabases, databases_of, lent_for_one_test, needs_database
 from tests.factories import ManualClock, make_environment
 from tests.storage.postgres import PostgresMissingError, fresh_database, postgres_server
 
@@ -42,10 +43,48 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help="Of workers in tests; 0 makes each workflow task replay its history.",
     )
+    parser.addoption(
+        "--database",
+        choices=[*KINDS, "both"],
+        default="sqlite",
+        help="What the tests that need a database run on: sqlite (default), postgresql, or both.",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     temporal_env.MOST_CACHED = config.getoption("--max-cached-workflows")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Play the tests that need a database on the kinds that `--database` names."""
+    wanted = metafunc.config.getoption("--database")
+    if wanted != "sqlite" and needs_database(metafunc):
+        kinds = KINDS if wanted == "both" else (wanted,)
+        metafunc.parametrize("database_kind", kinds, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def database_kind(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The kind of the databases that tests open: `sqlite`, unless `--database` names another."""
+    kind: str = getattr(request, "param", "sqlite")
+    if kind == "sqlite":
+        yield kind
+        return
+    with databases_of(request.getfixturevalue("server_databases")):
+        yield kind
+
+
+@pytest.fixture(autouse=True)
+def _databases_of_one_test(database_kind: str) -> Iterator[None]:
+    with lent_for_one_test():
+        yield
+
+
+@pytest.fixture(scope="session")
+def server_databases(postgres: str) -> Iterator[ServerDatabases]:
+    databases = ServerDatabases(postgres)
+    yield databases
+    databases.close()
 
 
 @pytest.fixture

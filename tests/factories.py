@@ -26,6 +26,7 @@ from leadloop.storage.tables import (
     PublicationRow,
     ScoreEntry,
 )
+from tests.databases import open_database
 
 NOW = datetime(2026, 11, 16, 1, 0, tzinfo=UTC)
 """A Monday, 10:00 in Tokyo."""
@@ -288,9 +289,12 @@ def make_environment(
     clock: ManualClock | None = None,
     url: str | None = None,
 ) -> Environment:
-    """Return an environment on a new SQLite file with the publication live."""
-    database = Database(url or f"sqlite:///{tmp_path / 'leadloop.db'}")
-    database.create_schema()
+    """Return an environment with the publication live, on the folder's database or on an empty one."""
+    if url is None:
+        database = open_database(tmp_path)
+    else:
+        database = Database(url)
+        database.create_schema()
     clock = clock or ManualClock()
     with database.write() as session:
         publish(session, publication or make_publication(), "tests", clock.now())

@@ -196,4 +196,5 @@ def _why_not(application: Application, plan: Plan, journeys: Sequence[Enrolment]
 
 def values_words(values: dict[str, Any]) -> str:
     """Return the values that a condition saw: `lead.score.engagement 12, lead.industry unknown`."""
-    return ", ".join(f"{name} {'unknown' if value is None else value}" for name, value in values.items())
+    known = {name: "unknown" if value is None else value for name, value in values.items()}
+    return ", ".join(f"{name} {value}" for name, value in sorted(known.items()))

@@ -119,7 +119,9 @@ def _arm(arm: dict[str, Any]) -> str:
     text = f"experiment {arm['step']}: drawn for {arm['drawn']}"
     if arm["winner"] is None:
         return text
-    figures = ", ".join(f"{name} {wins} of {draws}" for name, (draws, wins) in (arm["arms"] or {}).items())
+    figures = ", ".join(
+        f"{name} {wins} of {draws}" for name, (draws, wins) in sorted((arm["arms"] or {}).items())
+    )
     why = "; ".join(part for part in (str(arm["why"] or "").replace("_", " "), figures) if part)
     return f"{text}; winner {arm['winner']}" + (f" ({why})" if why else "")
 
@@ -167,7 +169,8 @@ def _trace(trace: dict[str, Any], zone: ZoneInfo) -> str:
     """Return one step of a turn: `read: await, until 2026-11-21 10:00`."""
     from leadloop.cli.explanations import values_words
 
-    rest = {name: value for name, value in trace.items() if name not in ("step", "did", "values", "result")}
+    # Sorted: PostgreSQL keeps the names of stored documents in an order of its own.
+    rest = {name: trace[name] for name in sorted(trace) if name not in ("step", "did", "values", "result")}
     words = [trace.get("did", "")]
     if "result" in trace:
         words[0] += " is " + {True: "true", False: "false", None: "unknown"}[trace["result"]]

@@ -19,7 +19,7 @@ def describe_event(
     event: Event, message: Message | None, workspace: Workspace, language: Language = "en"
 ) -> str:
     """Return what an event means, in one line."""
-    values = {name: _short(value) for name, value in event.properties.items()}
+    values = {name: _short(value) for name, value in sorted(event.properties.items())}
     subject = message.subject or message.template if message else ""
     mail = say(language, "“{subject}”", subject=subject) if message else say(language, "a mail")
     match event.type:

@@ -14,10 +14,10 @@ from typer.testing import CliRunner, Result
 from leadloop.cli.main import app
 from leadloop.clock import RealClock
 from leadloop.keys import Keys
-from leadloop.storage.database import Database
 from leadloop.storage.environment import Environment
 from leadloop.storage.publications import PublicationStore
 from leadloop.storage.tables import Lead
+from tests.databases import address_in, open_database
 from tests.factories import SECRET, make_enrolment, make_lead
 from tests.language.workspaces import Files, write
 
@@ -60,7 +60,7 @@ class Shop:
     @contextmanager
     def environment(self) -> Iterator[Environment]:
         """Open the database."""
-        database = Database(f"sqlite:///{self.state / 'leadloop.db'}")
+        database = open_database(self.state)
         try:
             yield Environment(database, RealClock(), Keys(SECRET), PublicationStore(database))
         finally:
@@ -83,9 +83,7 @@ class Shop:
 
 def open_shop(folder: Path, monkeypatch: Any) -> Shop:
     """Return a workspace whose database has the schema, and nothing in it."""
-    monkeypatch.delenv("LEADLOOP_DATABASE_URL", raising=False)
-    monkeypatch.setenv("LEADLOOP_SECRET", SECRET.decode())
     shop = Shop(write(folder / "workspace"), folder / "state")
-    result = _runner.invoke(app, ["db", "upgrade", "--state", str(shop.state)])
-    assert result.exit_code == 0, result.output
+    monkeypatch.setenv("LEADLOOP_DATABASE_URL", address_in(shop.state))
+    monkeypatch.setenv("LEADLOOP_SECRET", SECRET.decode())
     return shop

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from leadloop.cli.deal import app
 from leadloop.clock import RealClock
-from leadloop.storage.database import Database
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Deal, Event
+from tests.databases import open_database
 from tests.factories import SECRET, make_environment, make_lead
 
 runner = CliRunner()
@@ -83,8 +83,7 @@ def test_mistakes_are_explained(env: Environment, arguments: list[str], words: s
 
 
 def test_database_without_a_publication_gives_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
-    database.create_schema()
+    database = open_database(tmp_path / "empty")
     monkeypatch.setenv("LEADLOOP_DATABASE_URL", database.url)
     monkeypatch.setenv("LEADLOOP_SECRET", SECRET.decode())
     result = runner.invoke(app, ["won", "a@example.jp"])

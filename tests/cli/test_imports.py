@@ -16,7 +16,9 @@ app.command("import")(import_file)
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    make_environment(tmp_path).database.close()
+    env = make_environment(tmp_path)
+    env.database.close()
+    monkeypatch.setenv("LEADLOOP_DATABASE_URL", env.database.url)
     monkeypatch.setenv("LEADLOOP_STATE", str(tmp_path))
     path = tmp_path / "名簿.csv"
     path.write_text("メールアドレス,姓,靴\ntaro@acme.example,山田,27\nnobody,佐藤,26\n", encoding="cp932")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +16,6 @@ from leadloop.inbox.doctor import Report, examine
 from leadloop.keys import Keys
 from leadloop.leads.consent import record_refusal, suppress
 from leadloop.storage.columns import new_id
-from leadloop.storage.database import Database
 from leadloop.storage.environment import Environment
 from leadloop.storage.publications import PublicationStore
 from leadloop.storage.tables import (
@@ -40,6 +38,7 @@ from leadloop.storage.tables import (
     Turn,
     Wake,
 )
+from tests.databases import copy_database
 from tests.factories import NOW, SECRET, ManualClock, make_environment, make_publication
 from tests.inbox.driver import journeys, mails, report, settle
 
@@ -47,7 +46,7 @@ ADDRESS = "taro@kaisha.example"
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, datetime]:
+def played(tmp_path_factory: pytest.TempPathFactory, database_kind: str) -> tuple[Path, datetime]:
     """A lead that was nurtured, handed off, lost and recycled; another that waits after a first mail.
 
     Played once; returns the database's folder and the instant of its end.
@@ -75,9 +74,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, datetime]:
 def story(played: tuple[Path, datetime], tmp_path: Path, clock: ManualClock) -> Iterator[Environment]:
     """A copy of the played story, to be broken."""
     folder, clock.instant = played
-    for file in folder.glob("leadloop.db*"):
-        shutil.copy(file, tmp_path)
-    database = Database(f"sqlite:///{tmp_path / 'leadloop.db'}")
+    database = copy_database(folder, tmp_path)
     yield Environment(database, clock, Keys(SECRET), PublicationStore(database))
     database.close()
 

@@ -28,6 +28,7 @@ from leadloop.storage.database import Database
 from leadloop.storage.environment import Environment
 from leadloop.storage.migrations import upgrade
 from leadloop.storage.publications import PublicationStore, publish
+from tests.databases import open_database
 from tests.factories import SECRET, TEMPLATES, make_publication, make_workspace
 
 ROOT = Path(__file__).parents[2]
@@ -73,7 +74,7 @@ class Engine:
             templates={**TEMPLATES, "layouts/default.ja.html.j2": LAYOUT},
         )
         self.workspace = publication.workspace.name
-        database = Database(url or f"sqlite:///{folder / 'leadloop.db'}")
+        database = open_database(folder) if url is None else Database(url)
         upgrade(database)
         with database.write() as session:
             publish(session, publication, "tests", RealClock().now())

@@ -32,7 +32,6 @@ from leadloop.language.compiler import compile_workspace
 from leadloop.language.plan import Publication
 from leadloop.leads.consent import record_permission
 from leadloop.leads.records import IncomingRecord, upsert_record
-from leadloop.storage.database import Database
 from leadloop.storage.environment import Environment
 from leadloop.storage.publications import PublicationStore
 from leadloop.storage.tables import (
@@ -45,6 +44,7 @@ from leadloop.storage.tables import (
     TaskStatus,
     Turn,
 )
+from tests.databases import open_database
 from tests.factories import SECRET, ManualClock, make_lead
 from tests.inbox.driver import journeys, report, settle
 
@@ -123,8 +123,7 @@ class World:
         publication: Publication | None = None,
     ) -> None:
         self.clock = ManualClock(tokyo(start))
-        database = Database(f"sqlite:///{folder / 'leadloop.db'}")
-        database.create_schema()
+        database = open_database(folder)
         self.env = Environment(database, self.clock, Keys(SECRET), PublicationStore(database))
         self.server = _Server(self.clock)
         tokens = Tokens(self.env.keys)

@@ -47,7 +47,8 @@ def postgres_server() -> Iterator[str]:
     data = str(folder / "data")
     try:
         _run(user, [str(programs[-1] / "initdb"), "-D", data, "-U", "leadloop", "-A", "trust", "-E", "UTF8"])
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
+        options += " -c fsync=off -c full_page_writes=off -c max_connections=300"
         _run(user, [control, "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start"])
         try:
             yield f"{_DRIVER}://leadloop@127.0.0.1:{port}/postgres"

@@ -10,18 +10,17 @@ import pytest
 
 from leadloop.delivery.tokens import Tokens
 from leadloop.keys import Keys
-from leadloop.storage.database import Database
 from leadloop.storage.environment import Environment
 from leadloop.storage.publications import PublicationStore
 from leadloop.web.app import create_app
 from leadloop.web.guard import BODY_LIMIT
+from tests.databases import open_database
 from tests.factories import SECRET, ManualClock
 
 
 async def test_health_says_whether_something_is_published(client: httpx.AsyncClient, tmp_path: Path) -> None:
     assert (await client.get("/healthz")).json()["status"] == "ok"
-    database = Database(f"sqlite:///{tmp_path / 'empty.db'}")
-    database.create_schema()
+    database = open_database(tmp_path / "empty")
     env = Environment(database, ManualClock(), Keys(SECRET), PublicationStore(database))
     app = create_app(env, tokens=Tokens(env.keys), public_url="http://localhost")
     async with httpx.AsyncClient(

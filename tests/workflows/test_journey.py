@@ -299,7 +299,8 @@ async def test_journey_outlives_a_database_that_hangs(bench: Bench) -> None:
         journey = await _enter(bench)
         await bench.until(lambda: _waits(bench.env, journey.id))
         blocker = bench.env.database.engine.raw_connection()
-        blocker.driver_connection.execute("BEGIN IMMEDIATE")  # type: ignore[union-attr]
+        lock = "BEGIN IMMEDIATE" if bench.env.database.is_sqlite else "LOCK TABLE lead"
+        blocker.driver_connection.execute(lock)  # type: ignore[union-attr]
         await bench.journey(journey.id).signal(WAKE_SIGNAL, WakeSignal())
         await _until_asked_through_the_server(bench, journey.id)
         blocker.driver_connection.rollback()  # type: ignore[union-attr]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -13,33 +11,19 @@ from leadloop.language import plan as p
 from leadloop.storage.environment import Environment
 from tests.factories import (
     NOW,
-    ManualClock,
     make_enrolment,
-    make_environment,
     make_lead,
     make_plans,
     make_publication,
 )
-from tests.storage.postgres import PostgresMissingError, fresh_database, postgres_server
 
 NAME = "whitepaper-nurture"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def live(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> Iterator[Environment]:
-    """The small workspace, live in a database of each kind."""
-    if request.param == "sqlite":
-        env = make_environment(tmp_path, clock=clock)
-        yield env
-        env.database.close()
-        return
-    try:
-        with postgres_server() as server, fresh_database(server) as url:
-            env = make_environment(tmp_path, clock=clock, url=url)
-            yield env
-            env.database.close()
-    except PostgresMissingError as error:
-        pytest.skip(str(error))
+@pytest.fixture
+def live(env: Environment) -> Environment:
+    """The small workspace, live."""
+    return env
 
 
 def changed(**values: object) -> p.Publication:
