@@ -114,9 +114,14 @@ class Shared:
     workspace: str
     deployment: WorkerDeploymentConfig | None
 
+    @property
+    def build(self) -> str:
+        """Return the id of this build."""
+        return self.deployment.version.build_id if self.deployment else BUILD_ID
+
     def options(self) -> dict[str, Any]:
         """Return the options that every worker has."""
-        build = {"deployment_config": self.deployment} if self.deployment else {"build_id": BUILD_ID}
+        build = {"deployment_config": self.deployment} if self.deployment else {"build_id": self.build}
         return {"interceptors": [LogContext()], "graceful_shutdown_timeout": GRACE, **build}
 
 
@@ -215,7 +220,9 @@ async def running_engine(
             integrations_worker(shared, IntegrationActivities(calls), integration_threads),
         ]
         await stack.enter_async_context(running(workers))
-        services = asyncio.create_task(run_services(env, client, workspace, stop, searchable=searchable))
+        services = asyncio.create_task(
+            run_services(env, client, workspace, stop, searchable=searchable, build=shared.build)
+        )
         try:
             yield
         finally:

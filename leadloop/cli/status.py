@@ -52,6 +52,9 @@ def status(state: StateOption = None, as_json: JsonOption = False) -> None:
         typer.echo(f"new version       {one['scenario']}: {one['remaining']} to be told ({one['what']})")
     if document["backfill"]:
         typer.echo(f"backfill          {_backfill_words(document['backfill'])}")
+    for one in document["workers"]:
+        at = shown_at(one["started_at"], zone)
+        typer.echo(f"worker            build {one['build']}, plans to format {one['plan_format']}, since {at}")
     for one in document["uncertain"]:
         at = shown_at(one["claimed_at"], zone)
         typer.echo(f"uncertain         message {one['id']} to lead {one['lead_id']}, {one['scenario']}, {at}")
@@ -68,6 +71,7 @@ def _document(env: Environment) -> dict[str, Any]:
     from sqlmodel import col, select
 
     from leadloop.inbox.editions import edition_progress
+    from leadloop.inbox.presence import live_workers
     from leadloop.inbox.sweeper import OVERDUE
     from leadloop.storage.tables import Enrolment, EnrolmentStatus, Event, Message, MessageStatus, Wake
     from leadloop.web.counts import scenario_counts
@@ -104,6 +108,16 @@ def _document(env: Environment) -> dict[str, Any]:
                 for scenario, (what, left) in edition_progress(session).items()
             ],
             "backfill": _backfill(session),
+            "workers": [
+                {
+                    "id": one.id,
+                    "build": one.build,
+                    "plan_format": one.plan_format,
+                    "started_at": one.started_at,
+                    "seen_at": one.seen_at,
+                }
+                for one in live_workers(session, env)
+            ],
             "uncertain": [
                 {
                     "id": one.id,

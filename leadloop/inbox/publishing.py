@@ -13,6 +13,7 @@ from leadloop.inbox.editions import apply_edition
 from leadloop.inbox.planning.changes import Change, part_changes, scenario_changes
 from leadloop.inbox.planning.people import positions
 from leadloop.inbox.planning.report import live_publication
+from leadloop.inbox.presence import unable_workers
 from leadloop.language.plan import Publication
 from leadloop.storage.database import StorageError
 from leadloop.storage.environment import Environment
@@ -20,7 +21,7 @@ from leadloop.storage.publications import StoredPublication, publish
 
 
 class PublishRefusedError(StorageError):
-    """Nothing was published: people are on steps that would be gone."""
+    """Nothing was published: people are on steps that would be gone, or a worker cannot run a plan."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,13 @@ def publish_workspace(
 
     `expected_mails` is the estimate for 24 hours that was confirmed, `approver` who else agreed to it.
     Raises `PublishRefusedError` where somebody is on a step that the new version lacks and
-    `on_edit: {default: move}` does not map.
+    `on_edit: {default: move}` does not map, and where a worker that runs knows no plans of this format.
     """
     with env.database.write() as session:
         old = live_publication(session, env)
         changes = part_changes(old.parts if old is not None else {}, publication.digests())
         _refuse_lost_steps(session, old, publication)
+        _refuse_new_formats(session, env, publication)
         published = publish(
             session, publication, by, now, approved_by=approver, expected_mails=expected_mails
         )
@@ -64,6 +66,19 @@ def publish_workspace(
         journeys = apply_edition(session, env, old, live, now)
         begin_backfill(session, env, old, live, now)
         return Published(published, True, changes, journeys)
+
+
+def _refuse_new_formats(session: Session, env: Environment, new: Publication) -> None:
+    unable = unable_workers(session, env, new.plans)
+    if unable:
+        newest = max(new.plans.values(), key=lambda plan: plan.format)
+        workers = "; ".join(
+            f"{row.id} of build {row.build} runs plans up to format {row.plan_format}" for row in unable
+        )
+        raise PublishRefusedError(
+            f"nothing was published: {newest.scenario} has plan format {newest.format}, which not every "
+            f"worker can run ({workers}). Replace these workers by a newer build first, then publish"
+        )
 
 
 def _refuse_lost_steps(session: Session, old: StoredPublication | None, new: Publication) -> None:

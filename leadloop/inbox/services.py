@@ -18,6 +18,7 @@ from leadloop.inbox.ingest import EVENTS
 from leadloop.inbox.missing import restart_missing
 from leadloop.inbox.operations.loop import run_operations
 from leadloop.inbox.operations.topic import OPERATIONS
+from leadloop.inbox.presence import BEAT_SECONDS, Presence
 from leadloop.inbox.relay import Relay
 from leadloop.inbox.sweeper import sweep
 from leadloop.inbox.wakes import WAKES
@@ -36,17 +37,25 @@ _log = structlog.get_logger()
 
 
 async def run_services(
-    env: Environment, client: Client, workspace: str, stop: asyncio.Event, *, searchable: bool = False
+    env: Environment,
+    client: Client,
+    workspace: str,
+    stop: asyncio.Event,
+    *,
+    searchable: bool = False,
+    build: str = "",
 ) -> None:
     """Run all loops until `stop` is set. A loop that fails waits a little and goes on.
 
-    `searchable`: the search attributes of journeys are registered on the server.
+    `searchable`: the search attributes of journeys are registered on the server. `build` names this
+    process among the workers.
     The applier, the due rows and the backfill have a thread each: handing every round to a thread pool
     would cost more than most rounds do.
     """
     poll = _WARPED_POLL_SECONDS if env.clock.warped else _POLL_SECONDS
     relay = Relay(env, client, workspace, searchable)
     dues = Watch(env, DUES, lambda: earliest_due(env))
+    presence = Presence(env, build)
     halt = threading.Event()
 
     async def halt_threads() -> None:
@@ -66,10 +75,12 @@ async def run_services(
         _in_thread("due", lambda: run_due(env) if dues.is_due() else 0, env, poll, halt),
         _in_thread("editions", lambda: run_editions(env), env, _BACKFILL_SECONDS, halt, EDITIONS),
         _in_thread("operations", lambda: run_operations(env), env, _BACKFILL_SECONDS, halt, OPERATIONS),
+        _in_thread("presence", presence.beat, env, BEAT_SECONDS, halt),
         _in_thread("backfill", lambda: run_backfill(env), env, _BACKFILL_SECONDS, halt),
         _loop("relay", relay.run_once, env, poll, stop, WAKES),
         _loop("sweeper", sweep_once, env, _SWEEP_SECONDS, stop),
     )
+    await asyncio.to_thread(presence.leave)
 
 
 async def _in_thread(

@@ -13,6 +13,7 @@ from leadloop.storage.tables.operations import Operation
 from leadloop.storage.tables.publications import Blob, PublicationRow, Setting
 from leadloop.storage.tables.records import Record
 from leadloop.storage.tables.recovery import Handover, Tombstone
+from leadloop.storage.tables.running import Alert, LiveWorker
 from leadloop.storage.tables.sales import (
     Deal,
     DealStatus,
@@ -26,10 +27,10 @@ from leadloop.storage.tables.scores import LeadScore, ScoreEntry
 from leadloop.storage.tables.visitors import Visitor
 
 __all__ = [
-    "ApiKey", "ArmedWait", "Blob", "Call", "CallStatus", "CommandAnswer", "Company", "Consent", "Deal",
+    "Alert", "ApiKey", "ArmedWait", "Blob", "Call", "CallStatus", "CommandAnswer", "Company", "Consent", "Deal",
     "DealStatus", "Due",
     "Enrolment", "EnrolmentStatus", "Event", "EventKey", "ExperimentDraw", "ExperimentWinner",
-    "Handover", "Identity", "KeyKind", "Lead", "LeadScore", "Link", "Message", "MessageStatus", "Offer",
+    "Handover", "Identity", "KeyKind", "Lead", "LeadScore", "Link", "LiveWorker", "Message", "MessageStatus", "Offer",
     "OfferStatus",
     "Operation", "PublicationRow", "Record", "RecycledLoss", "ScoreEntry", "Setting", "Suppression", "Task",
     "TaskStatus", "Tombstone", "TopicSuppression", "Turn", "Visitor", "Wake",
