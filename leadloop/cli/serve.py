@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from leadloop.cli.environments import StateOption, open_environment, settings_for
+from leadloop.cli.temporal_pages import temporal_pages
 
 if TYPE_CHECKING:
     from leadloop.storage.environment import Environment
@@ -38,6 +39,7 @@ def serve(
     loopback = is_loopback(host)
     shown = f"[{host}]" if ":" in host else host
     url = settings.public_url or f"http://{shown}:{port}"
+    pages = temporal_pages(state)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
@@ -45,8 +47,9 @@ def serve(
         if not loopback:
             _demand_key(env, host)
         app = create_app(
-            env, tokens=Tokens(env.keys), public_url=url, loopback=loopback, sites=settings.sites
-        )
+            env, tokens=Tokens(env.keys), public_url=url, loopback=loopback, sites=settings.sites,
+            temporal_ui=pages.address, temporal_namespace=pages.namespace,
+        )  # fmt: skip
         with running_web(app, host, port):
             typer.echo(f"serving http://{shown}:{port}; stop with Ctrl-C")
             stopped.wait()

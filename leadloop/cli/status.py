@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from leadloop.cli.environments import StateOption, open_environment
+from leadloop.cli.environments import StateOption, open_environment, settings_for
 from leadloop.cli.output import JsonOption, print_json, print_table, shown_at
 
 if TYPE_CHECKING:
@@ -19,8 +19,11 @@ def status(state: StateOption = None, as_json: JsonOption = False) -> None:
     Messages that may or may not have been sent (`uncertain`) are listed one by one: they are never
     sent again by themselves.
     """
+    from leadloop.cli.temporal_service import temporal_ui
+
+    ui = temporal_ui(settings_for(state))
     with open_environment(state) as env:
-        document = _document(env)
+        document = _document(env) | {"temporal_ui": ui[0] if ui else None}
         zone = _zone(env)
     if as_json:
         print_json(document)
@@ -52,9 +55,13 @@ def status(state: StateOption = None, as_json: JsonOption = False) -> None:
         typer.echo(f"new version       {one['scenario']}: {one['remaining']} to be told ({one['what']})")
     if document["backfill"]:
         typer.echo(f"backfill          {_backfill_words(document['backfill'])}")
+    if document["temporal_ui"]:
+        typer.echo(f"Temporal          {document['temporal_ui']}")
     for one in document["workers"]:
         at = shown_at(one["started_at"], zone)
-        typer.echo(f"worker            build {one['build']}, plans to format {one['plan_format']}, since {at}")
+        typer.echo(
+            f"worker            build {one['build']}, plans to format {one['plan_format']}, since {at}"
+        )
     for one in document["uncertain"]:
         at = shown_at(one["claimed_at"], zone)
         typer.echo(f"uncertain         message {one['id']} to lead {one['lead_id']}, {one['scenario']}, {at}")

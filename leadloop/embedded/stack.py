@@ -72,10 +72,10 @@ async def running_stack(
         mailbox.start()
         stack.callback(mailbox.stop)
         web_url = settings.public_url or f"http://127.0.0.1:{ports['web']}"
-        versions = None
+        versions, namespace = None, "default"
         if temporal_is_configured():
             client, ui, address = await connect(), settings.temporal_ui, None
-            versions = deployment(settings)
+            versions, namespace = deployment(settings), client.namespace
         else:
             server = await stack.enter_async_context(
                 running_temporal(state, ports["temporal"], ports["temporal_ui"])
@@ -83,7 +83,7 @@ async def running_stack(
             client, ui, address = server.client, server.ui_url, server.address
         app = create_app(
             env, tokens=Tokens(env.keys), public_url=web_url, mailbox=mailbox, temporal_ui=ui,
-            sites=settings.sites,
+            temporal_namespace=namespace, sites=settings.sites,
         )  # fmt: skip
         stack.enter_context(running_web(app, "127.0.0.1", ports["web"]))
         renderer = stack.enter_context(Renderer())

@@ -44,6 +44,7 @@ def create_app(
     public_url: str,
     mailbox: Mailbox | None = None,
     temporal_ui: str | None = None,
+    temporal_namespace: str = "default",
     loopback: bool = True,
     sites: Sequence[str] = (),
 ) -> FastAPI:
@@ -59,7 +60,7 @@ def create_app(
     app.add_middleware(Guard, public_url=public_url)  # the last one is asked first
     if env.fail is not no_failpoint:
         app.add_middleware(DieBeforeAnswer, fail=env.fail)
-    pages = Pages(env, temporal_ui, mailbox is not None)
+    pages = Pages(env, temporal_ui, mailbox is not None, temporal_namespace)
     problems.install(app, pages.error)
 
     @app.get("/healthz", include_in_schema=False)

@@ -38,6 +38,9 @@ LAYOUT = "<html><body>{{ content }}<a href='{{ unsubscribe_url }}'>停止</a></b
 class SlowSink:
     """A mail server that takes every mail and answers after 0 to 50 ms. Counts messages by id."""
 
+    hold_seconds = 0.0
+    """How much later than that it answers."""
+
     def __init__(self) -> None:
         self.received: Counter[str] = Counter()
         self._random = random.Random(7)
@@ -51,7 +54,7 @@ class SlowSink:
         headers = message_from_bytes(content if isinstance(content, bytes) else b"")
         with self._lock:
             self.received[headers["X-Leadloop-Message"]] += 1
-        await asyncio.sleep(self._random.uniform(0, 0.05))
+        await asyncio.sleep(self.hold_seconds + self._random.uniform(0, 0.05))
         return "250 2.0.0 taken"
 
     def close(self) -> None:
@@ -88,9 +91,9 @@ class Engine:
             "TEMPORAL_ADDRESS": temporal,
         }
 
-    def start_worker(self, fail_at: str | None = None) -> subprocess.Popen[bytes]:
-        """Start `worker.py`, to die at a failpoint if one is named."""
-        return self._start([sys.executable, "worker.py"], "worker.log", fail_at)
+    def start_worker(self, fail_at: str | None = None, **variables: str) -> subprocess.Popen[bytes]:
+        """Start `worker.py`, to die at a failpoint if one is named, with more variables if any are."""
+        return self._start([sys.executable, "worker.py"], "worker.log", fail_at, variables)
 
     def start_web(self, fail_at: str | None = None) -> tuple[subprocess.Popen[bytes], str]:
         """Start `leadloop serve`; return it and its address, once it answers."""
@@ -100,8 +103,10 @@ class Engine:
         wait_until(lambda: _answers(port), 60, "the web server answers")
         return web, f"http://127.0.0.1:{port}"
 
-    def _start(self, command: list[str], log_name: str, fail_at: str | None) -> subprocess.Popen[bytes]:
-        variables = {**self.variables, **({"LEADLOOP_FAIL_AT": fail_at} if fail_at else {})}
+    def _start(
+        self, command: list[str], log_name: str, fail_at: str | None, more: dict[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        variables = {**self.variables, **(more or {}), **({"LEADLOOP_FAIL_AT": fail_at} if fail_at else {})}
         with (self.folder / log_name).open("ab") as log:
             process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=log)
         self._workers.append(process)

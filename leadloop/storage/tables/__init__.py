@@ -27,11 +27,11 @@ from leadloop.storage.tables.scores import LeadScore, ScoreEntry
 from leadloop.storage.tables.visitors import Visitor
 
 __all__ = [
-    "Alert", "ApiKey", "ArmedWait", "Blob", "Call", "CallStatus", "CommandAnswer", "Company", "Consent", "Deal",
-    "DealStatus", "Due",
+    "Alert", "ApiKey", "ArmedWait", "Blob", "Call", "CallStatus", "CommandAnswer", "Company", "Consent",
+    "Deal", "DealStatus", "Due",
     "Enrolment", "EnrolmentStatus", "Event", "EventKey", "ExperimentDraw", "ExperimentWinner",
-    "Handover", "Identity", "KeyKind", "Lead", "LeadScore", "Link", "LiveWorker", "Message", "MessageStatus", "Offer",
-    "OfferStatus",
+    "Handover", "Identity", "KeyKind", "Lead", "LeadScore", "Link", "LiveWorker", "Message",
+    "MessageStatus", "Offer", "OfferStatus",
     "Operation", "PublicationRow", "Record", "RecycledLoss", "ScoreEntry", "Setting", "Suppression", "Task",
     "TaskStatus", "Tombstone", "TopicSuppression", "Turn", "Visitor", "Wake",
 ]  # fmt: skip
