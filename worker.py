@@ -11,17 +11,19 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from prometheus_client import CollectorRegistry, start_http_server
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
 
+from activities.counting import Counting
 from activities.email import EmailActivities
 from activities.integrations import IntegrationActivities
 from activities.journey import JourneyActivities
@@ -38,6 +40,7 @@ from leadloop.delivery.render import Renderer
 from leadloop.delivery.smtp import SmtpSender
 from leadloop.delivery.tokens import Tokens
 from leadloop.failpoints import failpoint
+from leadloop.inbox.engine_metrics import EngineMetrics
 from leadloop.inbox.services import run_services
 from leadloop.inbox.turn import EMAIL_PROVIDER
 from leadloop.keys import Keys
@@ -113,6 +116,7 @@ class Shared:
     client: Client
     workspace: str
     deployment: WorkerDeploymentConfig | None
+    counting: Counting
 
     @property
     def build(self) -> str:
@@ -122,7 +126,7 @@ class Shared:
     def options(self) -> dict[str, Any]:
         """Return the options that every worker has."""
         build = {"deployment_config": self.deployment} if self.deployment else {"build_id": self.build}
-        return {"interceptors": [LogContext()], "graceful_shutdown_timeout": GRACE, **build}
+        return {"interceptors": [LogContext(), self.counting], "graceful_shutdown_timeout": GRACE, **build}
 
 
 def journeys_worker(
@@ -173,6 +177,18 @@ def integrations_worker(
     )
 
 
+@contextmanager
+def serving_metrics(registry: CollectorRegistry, host: str, port: int) -> Iterator[None]:
+    """Serve metrics at `/metrics` while the block runs. Raises `OSError` where the port is taken."""
+    server, thread = start_http_server(port, host, registry)
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
 @asynccontextmanager
 async def running(workers: Sequence[Worker]) -> AsyncIterator[None]:
     """Run workers while the block runs. At its end all stop at once, so that they share one grace."""
@@ -198,18 +214,25 @@ async def running_engine(
     *,
     max_cached_workflows: int = 1000,
     deployment: WorkerDeploymentConfig | None = None,
+    settings: Settings | None = None,
 ) -> AsyncIterator[None]:
     """Run the workers and services of the published workspace while the block runs.
 
-    Without `calls` outside calls are noted and go nowhere.
+    Without `calls` outside calls are noted and go nowhere; without `settings` nobody is told of metrics
+    and alerts.
     """
+    alerts_to = settings.alerts if settings is not None else None
     workspace = env.publications.current().publication.workspace.name
     searchable = await are_attributes_registered(client)
     calls = calls or CallOutbox(env)
     stop = asyncio.Event()
-    shared = Shared(client, workspace, deployment)
+    registry = CollectorRegistry()
+    shared = Shared(client, workspace, deployment, Counting(registry))
     async with AsyncExitStack() as stack:
         stack.callback(calls.close)
+        if settings is not None and settings.metrics_port is not None:
+            registry.register(EngineMetrics(env, shared.build))
+            stack.enter_context(serving_metrics(registry, settings.metrics_host, settings.metrics_port))
         journey_threads = stack.enter_context(ThreadPoolExecutor(JOURNEY_THREADS, "journeys"))
         integration_threads = stack.enter_context(ThreadPoolExecutor(INTEGRATION_THREADS, "integrations"))
         email_threads = stack.enter_context(ThreadPoolExecutor(EMAIL_THREADS, "email"))
@@ -221,7 +244,9 @@ async def running_engine(
         ]
         await stack.enter_async_context(running(workers))
         services = asyncio.create_task(
-            run_services(env, client, workspace, stop, searchable=searchable, build=shared.build)
+            run_services(
+                env, client, workspace, stop, searchable=searchable, build=shared.build, alerts_to=alerts_to
+            )
         )
         try:
             yield
@@ -241,8 +266,10 @@ async def run(settings: Settings) -> None:
             asyncio.get_running_loop().add_signal_handler(name, stopped.set)
         with Renderer() as renderer:
             outbox, calls = make_outbox(env, settings, renderer), make_calls(env, settings, renderer)
+            port = settings.metrics_sdk_port
+            client = await connect(metrics=f"{settings.metrics_host}:{port}" if port is not None else None)
             versions = deployment(settings)
-            async with running_engine(env, await connect(), outbox, calls, deployment=versions):
+            async with running_engine(env, client, outbox, calls, deployment=versions, settings=settings):
                 print("leadloop worker is running; stop it with Ctrl-C", flush=True)
                 await stopped.wait()
     finally:

@@ -12,7 +12,14 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
-from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 from temporalio.service import RPCError
 
 from leadloop.contracts import SEARCH_ATTRIBUTES
@@ -24,17 +31,19 @@ class ConnectionFailedError(Exception):
     """The Temporal service cannot be reached; the text says where it was looked for."""
 
 
-async def connect(address: str | None = None) -> Client:
+async def connect(address: str | None = None, *, metrics: str | None = None) -> Client:
     """Return a client of the named service, or of the configured one.
 
+    `metrics` is an address (`127.0.0.1:9101`) at which the SDK serves its metrics for Prometheus.
     Raises `ConnectionFailedError` where it does not answer.
     """
     options: dict[str, Any] = {"target_host": address}
     if address is None:
         options = cast("dict[str, Any]", ClientConfig.load_client_connect_config())
         options.setdefault("target_host", "localhost:7233")
+    runtime = _runtime(metrics)
     try:
-        return await Client.connect(**options, data_converter=pydantic_data_converter, runtime=_runtime())
+        return await Client.connect(**options, data_converter=pydantic_data_converter, runtime=runtime)
     except (RuntimeError, RPCError, OSError) as error:
         raise ConnectionFailedError(
             f"no Temporal service at {options['target_host']}: set TEMPORAL_ADDRESS, or run "
@@ -62,8 +71,19 @@ async def are_attributes_registered(client: Client) -> bool:
 
 
 @cache
-def _runtime() -> Runtime:
+def _runtime(metrics: str | None) -> Runtime:
     """Return the SDK's runtime; its core logs through Python, because standard output is for data."""
     forwarding = LogForwardingConfig(logger=logging.getLogger("temporalio.core"))
     filtered = TelemetryFilter(core_level="WARN", other_level="ERROR")
-    return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=filtered, forwarding=forwarding)))
+    logs = LoggingConfig(filter=filtered, forwarding=forwarding)
+    if metrics is None:
+        return Runtime(telemetry=TelemetryConfig(logging=logs))
+    served = PrometheusConfig(
+        bind_address=metrics, counters_total_suffix=True, unit_suffix=True, durations_as_seconds=True
+    )
+    try:
+        return Runtime(telemetry=TelemetryConfig(logging=logs, metrics=served))
+    except (RuntimeError, ValueError) as error:
+        raise ConnectionFailedError(
+            f"the SDK's metrics cannot be served at {metrics}: set another LEADLOOP_METRICS_SDK_PORT"
+        ) from error

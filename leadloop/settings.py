@@ -92,6 +92,14 @@ class Settings(BaseSettings):
     """The least that is logged, to standard error."""
     temporal_ui: str | None = None
     """Address of Temporal's Web UI, for links to journeys. `leadloop up` knows its own."""
+    metrics_host: str = "127.0.0.1"
+    """Where metrics are served; other machines reach them only at another address than this."""
+    metrics_port: int | None = None
+    """Port of leadloop's own metrics for Prometheus; off by default."""
+    metrics_sdk_port: int | None = None
+    """Port of the Temporal SDK's metrics; off by default."""
+    alerts: Endpoint | None = None
+    """JSON `{"url": …, "secret": …}`: where alerts are posted."""
     deployment_name: str | None = Field(default=None, validation_alias="TEMPORAL_DEPLOYMENT_NAME")
     """Name of the Worker Deployment; together with the build id it turns worker versioning on."""
     worker_build_id: str | None = Field(default=None, validation_alias="TEMPORAL_WORKER_BUILD_ID")

@@ -55,6 +55,9 @@ def status(state: StateOption = None, as_json: JsonOption = False) -> None:
         typer.echo(f"new version       {one['scenario']}: {one['remaining']} to be told ({one['what']})")
     if document["backfill"]:
         typer.echo(f"backfill          {_backfill_words(document['backfill'])}")
+    for one in document["alerts"]:
+        about = " ".join(filter(None, (one["kind"], one["scenario"], one["code"])))
+        typer.echo(f"alert             {about}: {one['number']}, since {shown_at(one['raised_at'], zone)}")
     if document["temporal_ui"]:
         typer.echo(f"Temporal          {document['temporal_ui']}")
     for one in document["workers"]:
@@ -77,6 +80,7 @@ def _document(env: Environment) -> dict[str, Any]:
     from sqlalchemy import func
     from sqlmodel import col, select
 
+    from leadloop.inbox.alerts import open_alerts
     from leadloop.inbox.editions import edition_progress
     from leadloop.inbox.presence import live_workers
     from leadloop.inbox.sweeper import OVERDUE
@@ -115,6 +119,17 @@ def _document(env: Environment) -> dict[str, Any]:
                 for scenario, (what, left) in edition_progress(session).items()
             ],
             "backfill": _backfill(session),
+            "alerts": [
+                {
+                    "id": one.id,
+                    "kind": one.kind,
+                    "scenario": one.scenario,
+                    "code": one.code,
+                    "number": one.number,
+                    "raised_at": one.raised_at,
+                }
+                for one in open_alerts(session)
+            ],
             "workers": [
                 {
                     "id": one.id,

@@ -89,7 +89,14 @@ async def running_stack(
         renderer = stack.enter_context(Renderer())
         outbox = make_outbox(env, settings, renderer)
         await stack.enter_async_context(
-            running_engine(env, client, outbox, make_calls(env, settings, renderer), deployment=versions)
+            running_engine(
+                env,
+                client,
+                outbox,
+                make_calls(env, settings, renderer),
+                deployment=versions,
+                settings=settings,
+            )
         )
         yield Stack(env, client, mailbox, web_url, ui, address)
 

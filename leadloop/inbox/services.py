@@ -10,6 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 from temporalio.client import Client
 
+from leadloop.inbox.alert_posts import AlertPosts
+from leadloop.inbox.alerts import SECONDS as ALERT_SECONDS
+from leadloop.inbox.alerts import watch
 from leadloop.inbox.applier import apply_once
 from leadloop.inbox.backfill import run_backfill
 from leadloop.inbox.due import earliest_due, run_due
@@ -24,6 +27,7 @@ from leadloop.inbox.sweeper import sweep
 from leadloop.inbox.wakes import WAKES
 from leadloop.inbox.watch import Watch
 from leadloop.scoring.reading import DUES
+from leadloop.settings import Endpoint
 from leadloop.storage.environment import Environment
 
 _POLL_SECONDS = 0.25
@@ -44,18 +48,19 @@ async def run_services(
     *,
     searchable: bool = False,
     build: str = "",
+    alerts_to: Endpoint | None = None,
 ) -> None:
     """Run all loops until `stop` is set. A loop that fails waits a little and goes on.
 
     `searchable`: the search attributes of journeys are registered on the server. `build` names this
-    process among the workers.
+    process among the workers. Alerts are posted to `alerts_to`.
     The applier, the due rows and the backfill have a thread each: handing every round to a thread pool
     would cost more than most rounds do.
     """
     poll = _WARPED_POLL_SECONDS if env.clock.warped else _POLL_SECONDS
     relay = Relay(env, client, workspace, searchable)
     dues = Watch(env, DUES, lambda: earliest_due(env))
-    presence = Presence(env, build)
+    presence, posts = Presence(env, build), AlertPosts(env, alerts_to)
     halt = threading.Event()
 
     async def halt_threads() -> None:
@@ -75,12 +80,15 @@ async def run_services(
         _in_thread("due", lambda: run_due(env) if dues.is_due() else 0, env, poll, halt),
         _in_thread("editions", lambda: run_editions(env), env, _BACKFILL_SECONDS, halt, EDITIONS),
         _in_thread("operations", lambda: run_operations(env), env, _BACKFILL_SECONDS, halt, OPERATIONS),
+        _in_thread("alerts", lambda: watch(env) and 0, env, ALERT_SECONDS, halt),
+        _in_thread("alert_posts", posts.run_once, env, ALERT_SECONDS, halt),
         _in_thread("presence", presence.beat, env, BEAT_SECONDS, halt),
         _in_thread("backfill", lambda: run_backfill(env), env, _BACKFILL_SECONDS, halt),
         _loop("relay", relay.run_once, env, poll, stop, WAKES),
         _loop("sweeper", sweep_once, env, _SWEEP_SECONDS, stop),
     )
     await asyncio.to_thread(presence.leave)
+    await asyncio.to_thread(posts.close)
 
 
 async def _in_thread(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import httpx
 import pytest
 from sqlmodel import col, select
 from temporalio.api.workflowservice.v1 import SetWorkerDeploymentCurrentVersionRequest
@@ -13,6 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from leadloop.connection import connect
 from leadloop.contracts import journey_workflow_id
+from leadloop.embedded.processes import free_port
 from leadloop.inbox.doctor import examine
 from leadloop.inbox.ingest import IncomingEvent, ingest
 from leadloop.storage.tables import Enrolment, LiveWorker, Message, MessageStatus
@@ -159,3 +161,20 @@ async def test_r5_rolling_restart_with_two_builds_at_once(engine: Engine, tempor
     assert sorted(engine.sink.received.values()) == [1] * 4 * journeys
     assert {await _build_of(client, journey) for journey in first} == {"two"}
     assert examine(engine.env).problems == []
+
+
+def test_worker_serves_its_metrics(engine: Engine) -> None:
+    port, sdk_port = free_port(), free_port()
+    engine.start_worker(LEADLOOP_METRICS_PORT=str(port), LEADLOOP_METRICS_SDK_PORT=str(sdk_port))
+    _enter(engine, "taro")
+    wait_until(lambda: _kinds(engine) == ["wait"], 60, "it waits: " + engine.log())
+    url = f"http://127.0.0.1:{port}/metrics"
+    sent = 'leadloop_sends_total{status="sent"} 1.0'
+    wait_until(lambda: sent in httpx.get(url).text, 30, "the mail is counted")
+    ours = httpx.get(url).text
+    assert 'leadloop_turns_total{status="committed"}' in ours
+    assert "leadloop_database_up 1.0" in ours
+    assert (
+        "temporal_workflow_task_execution_latency_seconds"
+        in httpx.get(f"http://127.0.0.1:{sdk_port}/metrics").text
+    )

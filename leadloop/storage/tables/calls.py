@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
+from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
 from leadloop.storage.columns import UtcDateTime, enum_type, new_id
+
+_FAILED = text("status = 'failed'")
 
 
 class CallStatus(StrEnum):
@@ -25,6 +28,7 @@ class Call(SQLModel, table=True):
     """
 
     __tablename__ = "call"
+    __table_args__ = (Index("ix_call_failed", "done_at", sqlite_where=_FAILED, postgresql_where=_FAILED),)
 
     id: str = Field(default_factory=new_id, primary_key=True)
     call_key: str = Field(unique=True)
