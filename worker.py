@@ -180,7 +180,13 @@ def integrations_worker(
 @contextmanager
 def serving_metrics(registry: CollectorRegistry, host: str, port: int) -> Iterator[None]:
     """Serve metrics at `/metrics` while the block runs. Raises `OSError` where the port is taken."""
-    server, thread = start_http_server(port, host, registry)
+    try:
+        server, thread = start_http_server(port, host, registry)
+    except OSError as error:
+        problem = (
+            f"metrics cannot be served at {host}:{port} ({error.strerror}): set another LEADLOOP_METRICS_PORT"
+        )
+        raise OSError(error.errno, problem) from error
     try:
         yield
     finally:
