@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from leadloop.cli.environments import StateOption, open_environment, settings_for
+from leadloop.cli.environments import StateOption, open_environment
 from leadloop.cli.output import JsonOption, print_json, print_table, shown_at
 
 if TYPE_CHECKING:
@@ -19,11 +19,8 @@ def status(state: StateOption = None, as_json: JsonOption = False) -> None:
     Messages that may or may not have been sent (`uncertain`) are listed one by one: they are never
     sent again by themselves.
     """
-    from leadloop.cli.temporal_service import temporal_ui
-
-    ui = temporal_ui(settings_for(state))
     with open_environment(state) as env:
-        document = _document(env) | {"temporal_ui": ui[0] if ui else None}
+        document = _document(env)
         zone = _zone(env)
     if as_json:
         print_json(document)
@@ -58,8 +55,6 @@ def status(state: StateOption = None, as_json: JsonOption = False) -> None:
     for one in document["alerts"]:
         about = " ".join(filter(None, (one["kind"], one["scenario"], one["code"])))
         typer.echo(f"alert             {about}: {one['number']}, since {shown_at(one['raised_at'], zone)}")
-    if document["temporal_ui"]:
-        typer.echo(f"Temporal          {document['temporal_ui']}")
     for one in document["workers"]:
         at = shown_at(one["started_at"], zone)
         typer.echo(

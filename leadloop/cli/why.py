@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from leadloop.cli.environments import StateOption, find_lead_id, open_environment, settings_for
+from leadloop.cli.environments import StateOption, find_lead_id, open_environment
 from leadloop.cli.output import JsonOption, LeadArgument, print_json, shown_at
+from leadloop.cli.temporal_pages import temporal_pages
 
 _INSTANTS = ("until", "accept_by", "due")
 
@@ -21,16 +22,14 @@ def why(lead: LeadArgument, state: StateOption = None, as_json: JsonOption = Fal
     why the lead is not in the other scenarios. Times are in the lead's zone.
     """
     from leadloop.cli.explanations import explain_lead
-    from leadloop.cli.temporal_service import temporal_ui
-    from leadloop.contracts import journey_page
 
-    ui = temporal_ui(settings_for(state))
+    pages = temporal_pages(state)
     with open_environment(state) as env:
         lead_id = find_lead_id(env, lead)
         with env.database.read() as session:
             found = explain_lead(session, env, lead_id)
     for journey in found["journeys"]:
-        journey["temporal_page"] = journey_page(*ui, journey["enrolment"]) if ui else None
+        journey["temporal_page"] = pages.journey(journey["enrolment"])
     if as_json:
         print_json(found)
         return

@@ -12,7 +12,7 @@ import jinja2
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from leadloop.contracts import journey_page
+from leadloop.inbox.operations.links import TemporalPages
 from leadloop.language.plan import Workspace
 from leadloop.storage.environment import Environment
 from leadloop.storage.publications import NotPublishedError
@@ -32,7 +32,7 @@ class Pages:
         temporal_namespace: str = "default",
     ) -> None:
         self._env = env
-        self._temporal_namespace = temporal_namespace
+        self._temporal_pages = TemporalPages(temporal_ui, temporal_namespace)
         self._temporal_ui = temporal_ui
         self._has_mailbox = has_mailbox
         self._jinja = jinja2.Environment(
@@ -57,7 +57,7 @@ class Pages:
             zone=zone.key,
             workspace_name=workspace.name if workspace else "leadloop",
             temporal_ui=self._temporal_ui,
-            temporal_page=self._temporal_page,
+            temporal_page=self._temporal_pages.journey,
             has_mailbox=self._has_mailbox,
             **values,
         )
@@ -78,12 +78,6 @@ class Pages:
         return language_of(
             request.headers.get("accept-language", ""), workspace.locale if workspace else "en"
         )
-
-    def _temporal_page(self, enrolment_id: str) -> str | None:
-        """Return where Temporal's Web UI shows a journey, or None where its address is not known."""
-        if self._temporal_ui is None:
-            return None
-        return journey_page(self._temporal_ui, self._temporal_namespace, enrolment_id)
 
     def _workspace(self) -> Workspace | None:
         try:

@@ -1,4 +1,4 @@
-"""add live workers and alerts"""
+"""add live workers, alerts, and an index of failed calls"""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from alembic import op
 
 from leadloop.storage.columns import UtcDateTime
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
 _OPEN = sa.text("resolved_at IS NULL")
 _UNSENT = sa.text("sent_at IS NULL")
+_FAILED = sa.text("status = 'failed'")
 
 
 def upgrade() -> None:
@@ -46,8 +47,10 @@ def upgrade() -> None:
     op.create_index("ix_alert_open", "alert", ["kind"], sqlite_where=_OPEN, postgresql_where=_OPEN)
     op.create_index("ix_alert_raised_at", "alert", ["raised_at"])
     op.create_index("ix_alert_unsent", "alert", ["raised_at"], sqlite_where=_UNSENT, postgresql_where=_UNSENT)
+    op.create_index("ix_call_failed", "call", ["done_at"], sqlite_where=_FAILED, postgresql_where=_FAILED)
 
 
 def downgrade() -> None:
+    op.drop_index("ix_call_failed", table_name="call")
     op.drop_table("alert")
     op.drop_table("live_worker")
