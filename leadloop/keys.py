@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 
 
@@ -17,11 +16,18 @@ class Keys:
         if len(secret) < 16:
             raise ValueError("the secret needs at least 16 bytes")
         self._secret = secret
+        self._derived: dict[str, bytes] = {}
 
     def key(self, purpose: str) -> bytes:
         """Return the 32-byte key for a purpose, for example `unsubscribe-token`."""
-        return hmac.new(self._secret, purpose.encode(), hashlib.sha256).digest()
+        return hmac.digest(self._secret, purpose.encode(), "sha256")
 
     def hash(self, purpose: str, value: str) -> str:
-        """Return a hex HMAC of a personal value, so that it can be compared but not read."""
-        return hmac.new(self.key(purpose), value.encode(), hashlib.sha256).hexdigest()
+        """Return a hex HMAC of a personal value, so that it can be compared but not read.
+
+        `purpose` is one of a few fixed words: their keys are kept.
+        """
+        key = self._derived.get(purpose)
+        if key is None:
+            key = self._derived[purpose] = self.key(purpose)
+        return hmac.digest(key, value.encode(), "sha256").hex()

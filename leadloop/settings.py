@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+INBOX_LIMIT = 500_000
 _SECRET_BYTES = 32
 
 
@@ -67,6 +68,8 @@ class Settings(BaseSettings):
     """Address under which recipients reach the web server."""
     host: str = "127.0.0.1"
     port: int = 8080
+    inbox_limit: int = Field(default=INBOX_LIMIT, ge=1)
+    """Events that may wait to be applied; more are turned away with 429."""
     sites: list[str] = []
     """JSON: origins of the web sites that carry the script, for example `["https://www.acme.example"]`."""
 

@@ -49,6 +49,7 @@ def serve(
         app = create_app(
             env, tokens=Tokens(env.keys), public_url=url, loopback=loopback, sites=settings.sites,
             temporal_ui=pages.address, temporal_namespace=pages.namespace,
+            inbox_limit=settings.inbox_limit,
         )  # fmt: skip
         with running_web(app, host, port):
             typer.echo(f"serving http://{shown}:{port}; stop with Ctrl-C")

@@ -83,7 +83,7 @@ async def running_stack(
             client, ui, address = server.client, server.ui_url, server.address
         app = create_app(
             env, tokens=Tokens(env.keys), public_url=web_url, mailbox=mailbox, temporal_ui=ui,
-            temporal_namespace=namespace, sites=settings.sites,
+            temporal_namespace=namespace, sites=settings.sites, inbox_limit=settings.inbox_limit,
         )  # fmt: skip
         stack.enter_context(running_web(app, "127.0.0.1", ports["web"]))
         renderer = stack.enter_context(Renderer())

@@ -67,6 +67,7 @@ EVENTS: dict[str, dict[str, str]] = {
     "email_complained": {},
     "unsubscribed": {"topic": "topic"},
     "subscribed": {"topic": "topic", "basis": "text"},
+    "identify": {},
     "meeting_booked": {"starts_at": "datetime"},
     "call_logged": {"outcome": "text", "note": "text"},
     "handed_off": {"offer": "text", "queue": "text"},

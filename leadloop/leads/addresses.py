@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -35,6 +36,7 @@ class AddressError(ValueError):
     """A text that is not one mail address. The message says why, without the address."""
 
 
+@lru_cache(maxsize=16_384)
 def normalise_email(text: str) -> str:
     """Return one addr-spec (RFC 5322) in the form in which it is stored and mailed.
 

@@ -116,6 +116,11 @@ def may_mail(
     return MailVerdict(False, reason="no_consent" if refused_at is None else "unsubscribed")
 
 
+def acts_at_once(event_type: str) -> bool:
+    """Return whether `record_at_once` may have something to write for events of a type."""
+    return event_type in {"unsubscribed", "email_complained", "email_bounced"}
+
+
 def record_at_once(session: Session, env: Environment, lead: Lead, event: Event) -> None:
     """Write what must hold from the moment an event comes in: refusal, hard bounce, complaint."""
     at = _at(event)

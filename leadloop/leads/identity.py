@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
 
 from leadloop.leads.addresses import email_key, normalise_email
 from leadloop.leads.names import clean_text
 from leadloop.storage.environment import Environment
+from leadloop.storage.inserting import insert_new, insert_rows
 from leadloop.storage.tables import Identity, Lead
 
 EMAIL = "email"
 
 
+@dataclass(frozen=True)
+class Named:
+    """A lead that something names: the one it is now, after merges."""
+
+    lead_id: str
+    erased: bool
+
+
+@dataclass(frozen=True)
+class NewLead:
+    """A lead to be made: its address as it is stored, the address's hash, where it came from."""
+
+    email: str
+    email_hmac: str
+    source: str | None
+
+
 def find_lead(session: Session, env: Environment, email: str) -> Lead | None:
     """Return the lead that a mail address names, following a merge. Raises `AddressError`."""
-    row = session.get(Identity, (EMAIL, _hash(env, EMAIL, email)))
+    row = session.get(Identity, (EMAIL, email_hash(env, email)))
     return None if row is None else _current(session, row.lead_id)
 
 
@@ -35,24 +54,57 @@ def find_or_create_lead(
     found = find_lead(session, env, email)
     if found is not None:
         return found, False
-    source = identity.get("source")
-    lead = Lead(
-        email=normalise_email(email),
-        stage=env.publications.current(session).publication.lifecycle.stages[0],
-        source=clean_text(source)[:100] if isinstance(source, str) else None,
-        created_at=now,
+    new = NewLead(normalise_email(email), email_hash(env, email), source_of(identity))
+    made = create_leads(session, env, [new], now)
+    lead_id = made.get(new.email_hmac)
+    if lead_id is not None:
+        return session.get_one(Lead, lead_id), True
+    found = find_lead(session, env, email)  # another transaction created it between the two looks
+    if found is None:
+        raise LookupError("the lead of an address came and went")
+    return found, False
+
+
+def leads_named(session: Session, hashes: Iterable[str]) -> dict[str, Named]:
+    """Return the leads that mail addresses name, by the hash of the address."""
+    statement = (
+        select(Identity.value_hmac, Lead.id, Lead.merged_into, Lead.erased_at)
+        .join(Lead, col(Lead.id) == col(Identity.lead_id))
+        .where(Identity.kind == EMAIL, col(Identity.value_hmac).in_(list(hashes)))
     )
-    try:
-        with session.begin_nested():
-            session.add(lead)
-            session.flush()
-            session.add(_row(env, lead.id, EMAIL, email, now))
-    except IntegrityError:  # another transaction created it between the two looks
-        found = find_lead(session, env, email)
-        if found is None:
-            raise
-        return found, False
-    return lead, True
+    return _followed(session, session.connection().execute(statement).all())
+
+
+def leads_by_id(session: Session, ids: Iterable[str]) -> dict[str, Named]:
+    """Return the leads that ids name, by id."""
+    statement = select(Lead.id, col(Lead.id), Lead.merged_into, Lead.erased_at).where(
+        col(Lead.id).in_(list(ids))
+    )
+    return _followed(session, session.connection().execute(statement).all())
+
+
+def create_leads(
+    session: Session, env: Environment, wanted: Sequence[NewLead], now: datetime
+) -> dict[str, str]:
+    """Make leads, each with the identity of its address; return their ids by the address's hash.
+
+    An address that another transaction took in between is left out.
+    """
+    stage = env.publications.current(session).publication.lifecycle.stages[0]
+    rows = [
+        Lead(email=one.email, stage=stage, source=one.source, created_at=now).model_dump() for one in wanted
+    ]
+    insert_rows(session, Lead, rows)
+    identities = [
+        {"kind": EMAIL, "value_hmac": one.email_hmac, "lead_id": row["id"], "created_at": now}
+        for one, row in zip(wanted, rows, strict=True)
+    ]
+    taken = {value for _kind, value in insert_new(session, Identity, identities, ("kind", "value_hmac"))}
+    made = {one["value_hmac"]: one["lead_id"] for one in identities if one["value_hmac"] in taken}
+    lost = [one["lead_id"] for one in identities if one["value_hmac"] not in taken]
+    if lost:
+        session.connection().execute(delete(Lead).where(col(Lead.id).in_(lost)))
+    return made
 
 
 def link_identity(
@@ -66,13 +118,20 @@ def link_identity(
     if known is not None:
         owner = _current(session, known.lead_id)
         return owner is not None and owner.id == lead.id
-    session.add(_row(env, lead.id, kind, value, now))
+    session.add(Identity(kind=kind, value_hmac=_hash(env, kind, value), lead_id=lead.id, created_at=now))
     session.flush()
     return True
 
 
-def _row(env: Environment, lead_id: str, kind: str, value: str, now: datetime) -> Identity:
-    return Identity(kind=kind, value_hmac=_hash(env, kind, value), lead_id=lead_id, created_at=now)
+def email_hash(env: Environment, email: str) -> str:
+    """Return the HMAC under which a mail address names a lead. Raises `AddressError`."""
+    return _hash(env, EMAIL, email)
+
+
+def source_of(identity: Mapping[str, Any]) -> str | None:
+    """Return where a new lead came from, as its first event says."""
+    source = identity.get("source")
+    return clean_text(source)[:100] if isinstance(source, str) else None
 
 
 def _hash(env: Environment, kind: str, value: str) -> str:
@@ -84,3 +143,16 @@ def _current(session: Session, lead_id: str) -> Lead | None:
     while lead is not None and lead.merged_into is not None:
         lead = session.get(Lead, lead.merged_into)
     return lead
+
+
+def _followed(session: Session, rows: Iterable[Any]) -> dict[str, Named]:
+    """Turn rows of (name, lead, merged into, erased at) into leads, following merges."""
+    found = {}
+    for name, lead_id, merged_into, erased_at in rows:
+        if merged_into is not None:
+            lead = _current(session, merged_into)
+            if lead is not None:
+                found[name] = Named(lead.id, lead.erased_at is not None)
+        else:
+            found[name] = Named(lead_id, erased_at is not None)
+    return found

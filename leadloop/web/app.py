@@ -12,6 +12,8 @@ import leadloop
 from leadloop.delivery.mailbox import Mailbox
 from leadloop.delivery.tokens import Tokens
 from leadloop.failpoints import no_failpoint
+from leadloop.inbox.group_commit import GroupCommit
+from leadloop.settings import INBOX_LIMIT
 from leadloop.storage.environment import Environment
 from leadloop.web import problems
 from leadloop.web.access import Access
@@ -30,6 +32,7 @@ from leadloop.web.records_api import records_router
 from leadloop.web.rendering import Pages
 from leadloop.web.sales_api import sales_router
 from leadloop.web.sales_pages import sales_pages_router
+from leadloop.web.signed_requests import Signatures
 from leadloop.web.tracking import tracking_router
 from leadloop.web.unsubscribe import unsubscribe_router
 from leadloop.web.visits import visits_router
@@ -47,16 +50,18 @@ def create_app(
     temporal_namespace: str = "default",
     loopback: bool = True,
     sites: Sequence[str] = (),
+    inbox_limit: int = INBOX_LIMIT,
 ) -> FastAPI:
     """Return the application. `public_url` is where mails point; its host is answered, and loopback.
 
     `loopback` says that the server will listen on this machine's own addresses only: people here need
-    no key then. `sites` are the web sites whose pages may report visits. Without a `mailbox` there are no
-    mailbox pages. FastAPI's own documentation pages are off: they load scripts from elsewhere;
-    `/openapi.json` is there.
+    no key then. `sites` are the web sites whose pages may report visits. `inbox_limit` is how many events
+    may wait to be applied. Without a `mailbox` there are no mailbox pages. FastAPI's own documentation
+    pages are off: they load scripts from elsewhere; `/openapi.json` is there.
     """
     app = FastAPI(title="leadloop", version=leadloop.__version__, docs_url=None, redoc_url=None)
-    app.add_middleware(Access, keys=KeyRing(env), loopback=loopback)
+    keys = KeyRing(env)
+    app.add_middleware(Access, keys=keys, loopback=loopback)
     app.add_middleware(Guard, public_url=public_url)  # the last one is asked first
     if env.fail is not no_failpoint:
         app.add_middleware(DieBeforeAnswer, fail=env.fail)
@@ -69,7 +74,7 @@ def create_app(
             publication = env.publications.current(session)
         return {"status": "ok", "publication": publication.id}
 
-    app.include_router(events_router(env))
+    app.include_router(events_router(env, GroupCommit(env, inbox_limit=inbox_limit), Signatures(keys)))
     app.include_router(forms_router(env, pages))
     app.include_router(sales_router(env))
     app.include_router(leads_router(env))

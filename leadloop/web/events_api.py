@@ -2,52 +2,133 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
 
-from leadloop.inbox.ingest import IncomingEvent, IngestResult, ingest
-from leadloop.language.suggest import Suggestion
+from leadloop.inbox.group_commit import BusyError, GroupCommit, RequestKey
+from leadloop.inbox.ingest import IncomingEvent, IngestResult
 from leadloop.storage.environment import Environment
+from leadloop.web.access import CALLER, SIGNED
+from leadloop.web.api_keys import Caller
+from leadloop.web.event_items import ItemError, read_item
+from leadloop.web.live import LivePublication
 from leadloop.web.problems import ProblemError, field_error, problem
-from leadloop.web.strict_json import json_body
+from leadloop.web.raw_bodies import Bodies, unpacked
+from leadloop.web.signed_requests import Signatures
+from leadloop.web.strict_json import JsonError, json_problem, parse
 
 MAX_BATCH = 1000
-_FIELDS = ("type", "lead", "email", "properties", "id", "occurred_at")
-_OWN = frozenset(
-    {"lead_created", "email_sent", "handed_off", "stage_changed", "band_changed", "task_done",
-     "handoff_accepted", "handoff_rejected", "handoff_working", "subscribed",
-     "record_changed", "company_changed", "entry_due", "enrol_requested", "entry_repeated",
-     "segment_entered", "segment_left", "score_crossed"}
-)  # fmt: skip
-"""Events that only leadloop records: from outside they would say what never happened here."""
+_KEY_LIMIT = 100
+_LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 
 
-class _ItemError(Exception):
-    def __init__(self, field: str, text: str) -> None:
-        super().__init__(text)
-        self.result = IngestResult("invalid", field=field, problem=text)
-
-
-def events_router(env: Environment) -> APIRouter:
+def events_router(env: Environment, commits: GroupCommit, signatures: Signatures) -> APIRouter:
     """Return the route of the events API."""
     router = APIRouter(prefix="/v1", tags=["events"])
+    endpoint = _Endpoint(env, commits, signatures)
 
     @router.post("/events", status_code=202, openapi_extra=_OPENAPI)
-    def post_events(body: Annotated[Any, Depends(json_body)]) -> JSONResponse:
+    async def post_events(request: Request) -> Response:
         """Record one event or up to 1000. 202 means: stored, and counted once per `id`."""
-        if isinstance(body, list):
-            return _post_many(env, body)
-        return _post_one(env, body)
+        return await endpoint.answer(request)
 
     return router
 
 
-def _post_one(env: Environment, body: Any) -> JSONResponse:
-    result = _store(env, [body])[0]
+class _Endpoint:
+    """Reads a request, has it stored with others, and answers item by item."""
+
+    def __init__(self, env: Environment, commits: GroupCommit, signatures: Signatures) -> None:
+        self._env = env
+        self._commits = commits
+        self._signatures = signatures
+        self._bodies = Bodies()
+        self._live = LivePublication(env)
+
+    async def answer(self, request: Request) -> Response:
+        media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+        in_lines = media_type in _LINES
+        if not in_lines and media_type != "application/json" and not media_type.endswith("+json"):
+            raise ProblemError(415, "send the body as application/json or application/x-ndjson")
+        body = await self._bodies.read(request)
+        key = self._request_key(request, body)
+        plain = unpacked(request, body)
+        if in_lines:
+            items = _read_lines(plain)
+        else:
+            value = _parse(plain)
+            if not isinstance(value, list):
+                return _answer_one((await self._record([value], key))[0])
+            items = value
+        if not 0 < len(items) <= MAX_BATCH:
+            raise ProblemError(422, f"send 1 to {MAX_BATCH} events at a time")
+        return _answer_many(await self._record(items, key))
+
+    def _request_key(self, request: Request, body: bytes) -> RequestKey | None:
+        """Return what names the whole request: the id of a signed one, or an `Idempotency-Key`."""
+        request_id: str | None
+        if request.scope.get(SIGNED):
+            caller, request_id = self._signatures.signer(request, body)
+        else:
+            found: Caller = request.scope[CALLER]
+            caller, request_id = found, request.headers.get("idempotency-key")
+        if request_id is None:
+            return None
+        if not 0 < len(request_id) <= _KEY_LIMIT or not request_id.isprintable():
+            raise ProblemError(400, f"an `Idempotency-Key` has 1 to {_KEY_LIMIT} characters")
+        return RequestKey(caller.id, request_id, self._env.keys.hash("request-body", body.hex()))
+
+    async def _record(self, items: Sequence[Any], key: RequestKey | None) -> list[IngestResult]:
+        """Have the items stored that can be read; return one result per item, in order."""
+        workspace = (await self._live.current()).publication.workspace
+        results: list[IngestResult | None] = [None] * len(items)
+        readable: list[IncomingEvent] = []
+        for place, item in enumerate(items):
+            try:
+                if isinstance(item, JsonError):
+                    raise ItemError(item.field, item.text)
+                fallback = f"request:{key.caller}:{key.request_id}:{place}" if key else None
+                readable.append(read_item(item, workspace, fallback))
+            except ItemError as error:
+                results[place] = error.result
+        if readable:
+            try:
+                future = self._commits.submit(readable, key)
+            except BusyError as error:
+                raise ProblemError(429, str(error), retry_after=error.retry_after) from None
+            found: list[IngestResult] = await asyncio.wrap_future(future)
+            stored = iter(found)
+            results = [next(stored) if one is None else one for one in results]
+        return [one for one in results if one is not None]
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return parse(body)
+    except JsonError as error:
+        raise json_problem(error) from None
+
+
+def _read_lines(body: bytes) -> list[Any]:
+    """Return the values of NDJSON, a `JsonError` in place of a line that is none. Empty lines are not."""
+    lines = [line for line in body.split(b"\n", MAX_BATCH * 2) if line.strip()]
+    if len(lines) > MAX_BATCH:
+        raise ProblemError(422, f"send 1 to {MAX_BATCH} events at a time")
+    return [_read_line(line) for line in lines]
+
+
+def _read_line(line: bytes) -> Any:
+    try:
+        return parse(line)
+    except JsonError as error:
+        return error
+
+
+def _answer_one(result: IngestResult) -> Response:
     if result.status == "invalid":
         errors = [field_error(result.field, result.problem or "")]
         return problem(422, "the event was not recorded", errors)
@@ -56,72 +137,14 @@ def _post_one(env: Environment, body: Any) -> JSONResponse:
     return JSONResponse(_shape(result), 202)
 
 
-def _post_many(env: Environment, body: list[Any]) -> JSONResponse:
-    if not 0 < len(body) <= MAX_BATCH:
-        raise ProblemError(422, f"send 1 to {MAX_BATCH} events at a time")
-    results = _store(env, body)
-    items = [_shape(one) for one in results]
-    if all(one.status == "invalid" for one in results):
+def _answer_many(results: list[IngestResult]) -> Response:
+    items = [{"index": place, **_shape(one)} for place, one in enumerate(results)]
+    statuses = {one.status for one in results}
+    if statuses == {"invalid"}:
         return problem(422, "none of the events was recorded", items=items)
+    if statuses == {"conflict"}:
+        return problem(409, "these ids were used for other events", items=items)
     return JSONResponse({"items": items}, 202)
-
-
-def _store(env: Environment, items: Sequence[Any]) -> list[IngestResult]:
-    """Ingest what can be read, in one transaction, and return one result per item, in order."""
-    results: list[IngestResult | None] = []
-    readable: list[IncomingEvent] = []
-    for item in items:
-        try:
-            readable.append(_read(item))
-            results.append(None)
-        except _ItemError as error:
-            results.append(error.result)
-    if readable:
-        with env.database.write() as session:
-            stored = iter(ingest(session, env, readable))
-            results = [next(stored) if one is None else one for one in results]
-    return [one for one in results if one is not None]
-
-
-def _read(item: Any) -> IncomingEvent:
-    if not isinstance(item, dict):
-        raise _ItemError("", "an event is an object")
-    for name in item:
-        if name not in _FIELDS:
-            raise _ItemError(name[:60], f"unknown field; {Suggestion(name, _FIELDS)}")
-    event_type = _text(item, "type")
-    if event_type is None:
-        raise _ItemError("type", "an event names its type")
-    if event_type in _OWN:
-        raise _ItemError("type", "leadloop records this event itself")
-    properties = item.get("properties")
-    if properties is not None and not isinstance(properties, dict):
-        raise _ItemError("properties", "expected an object")
-    return IncomingEvent(
-        type=event_type,
-        properties=properties or {},
-        lead_id=_text(item, "lead"),
-        email=_text(item, "email"),
-        external_id=_text(item, "id"),
-        occurred_at=_instant(item),
-    )
-
-
-def _text(item: dict[str, Any], name: str) -> str | None:
-    value = item.get(name)
-    if value is not None and not isinstance(value, str):
-        raise _ItemError(name, "expected a text")
-    return value
-
-
-def _instant(item: dict[str, Any]) -> datetime | None:
-    text = _text(item, "occurred_at")
-    if text is None:
-        return None
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise _ItemError("occurred_at", "expected a time such as 2026-11-22T10:00:00+09:00") from None
 
 
 def _shape(result: IngestResult) -> dict[str, Any]:
@@ -144,6 +167,11 @@ _EVENT_SCHEMA: dict[str, Any] = {
         "lead": {"type": "string", "description": "id of the lead; or give `email`"},
         "email": {"type": "string"},
         "properties": {"type": "object"},
+        "fields": {"type": "object", "description": "lead fields; only with `identify`"},
+        "consent": {
+            "description": "true, or topics; only with `identify`",
+            "oneOf": [{"type": "boolean"}, {"type": "array", "items": {"type": "string"}}],
+        },
         "id": {"type": "string", "maxLength": 200, "description": "the same id counts once"},
         "occurred_at": {"type": "string", "format": "date-time"},
     },
@@ -159,7 +187,8 @@ _OPENAPI: dict[str, Any] = {
                         {"type": "array", "items": _EVENT_SCHEMA, "maxItems": MAX_BATCH},
                     ]
                 }
-            }
+            },
+            "application/x-ndjson": {"schema": {"type": "string", "description": "an event a line"}},
         },
     }
 }

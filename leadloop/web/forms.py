@@ -17,6 +17,7 @@ from leadloop.leads.fields import READERS, read_identity
 from leadloop.leads.visitors import identify_visitor, is_visitor_id
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Event, EventKey, Lead
+from leadloop.web.people import read_consent
 from leadloop.web.problems import ProblemError, field_error, problem
 from leadloop.web.rendering import Pages
 from leadloop.web.strict_json import json_body
@@ -27,8 +28,6 @@ HONEYPOT = "website_url"
 _OWN = ("consent", "page", "id", "visitor")
 _TEXT_LIMIT = 2000
 _ID_LIMIT = 200
-_YES = frozenset({"true", "1", "yes", "on", "はい"})
-_NO = frozenset({"false", "0", "no", "off", "いいえ"})
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ def _read(
     identity = read.values
     if not (identity.get("email") or identity.get("phone") or read.problems):
         errors.append(field_error("email", "a mail address or a phone number is needed"))
-    consent, problem_text = _consent(fields.get("consent"), workspace)
+    consent, problem_text = read_consent(fields.get("consent"), workspace)
     if problem_text:
         errors.append(field_error("consent", problem_text))
     elif consent:
@@ -155,24 +154,6 @@ def _read(
 
 def _is_text(value: Any, limit: int) -> bool:
     return isinstance(value, str) and len(value) <= limit and "\x00" not in value
-
-
-def _consent(answer: Any, workspace: Workspace) -> tuple[bool | list[str] | None, str | None]:
-    """Return what was agreed to (True: every topic that asks for it), or a problem."""
-    if answer is None or answer is False or answer == "":
-        return None, None
-    if answer is True:
-        return True, None
-    topics = [answer] if isinstance(answer, str) else answer
-    if not isinstance(topics, list) or not all(isinstance(one, str) for one in topics):
-        return None, "expected true or a list of topics"
-    topics = [one for one in topics if one and one.lower() not in _NO]
-    if any(one.lower() in _YES for one in topics):
-        return True, None
-    for topic in topics:
-        if topic not in workspace.topics:
-            return None, f"no such topic; {Suggestion(topic[:60], workspace.topics)}"
-    return topics or None, None
 
 
 def _store(session: Session, env: Environment, entry: _Entry) -> IngestResult:

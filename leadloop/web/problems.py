@@ -28,10 +28,22 @@ _SALES_STATUS = {"not_found": 404, "invalid": 422, "not_applied": 500}
 
 
 class ProblemError(Exception):
-    """A refusal that becomes a problem document. `errors` are `{field, problem}`."""
+    """A refusal that becomes a problem document. `errors` are `{field, problem}`.
 
-    def __init__(self, status: int, detail: str, errors: Sequence[dict[str, str]] = (), **extra: Any) -> None:
+    `retry_after`, in seconds, says that the same request may succeed later.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        errors: Sequence[dict[str, str]] = (),
+        *,
+        retry_after: int | None = None,
+        **extra: Any,
+    ) -> None:
         super().__init__(detail)
+        self.retry_after = retry_after
         self.status = status
         self.detail = detail
         self.errors = list(errors)
@@ -72,7 +84,10 @@ def install(app: FastAPI, html_error: HtmlError) -> None:
 
     def on_problem(request: Request, error: Exception) -> Response:
         assert isinstance(error, ProblemError)
-        return answer(request, error.status, error.detail, error.errors, **error.extra)
+        response = answer(request, error.status, error.detail, error.errors, **error.extra)
+        if error.retry_after is not None:
+            response.headers["Retry-After"] = str(error.retry_after)
+        return response
 
     def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

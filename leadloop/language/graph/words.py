@@ -119,6 +119,7 @@ _EVENTS_JA = {
     "email_bounced": "メール不達",
     "email_complained": "迷惑メール報告",
     "unsubscribed": "配信停止",
+    "identify": "名乗り",
     "meeting_booked": "商談予約",
     "call_logged": "電話の記録",
     "handed_off": "営業へ引き渡し",
