@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 
 from leadloop.conditions import Facts, FactValue
 from leadloop.inbox.facts import run_facts
-from leadloop.inbox.past import JourneyPast
+from leadloop.inbox.past import EnteringPast, JourneyPast
 from leadloop.inbox.reads import company_scores_read
 from leadloop.inbox.records_of import RECORD_CHANGED, concerns, record_of, runs_for_record
 from leadloop.journey.fact_values import (
@@ -133,13 +133,14 @@ def entering_values(
 ) -> dict[str, FactValue]:
     """Return the facts of a journey that is about to begin, for its audience, goal and exits.
 
-    The past is the lead's: a journey that has not begun has no entry to look back to.
+    A journey that has not begun has no entry to look back to: nothing counts `since` then.
     """
     lead, workspace = application.lead, application.publication.workspace
     declared = workspace.events.get(event.type, {})
     values = dict(application.facts)
     values.update(run_facts(event.properties, declared, application.now, lead.cycle, application.zone))
     values.update(_record_facts(application.session, workspace, application.zone, plan, record_key)[0])
+    EnteringPast(application.session, lead, workspace, application.zone, application.now).bind(values)
     return values
 
 

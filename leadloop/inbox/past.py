@@ -128,6 +128,13 @@ class LeadPast:
         return self.workspace.calendars.get(window.calendar) if window else None
 
 
+class EnteringPast(LeadPast):
+    """The past as a journey sees it that is about to begin: it has no entry and no steps to count from."""
+
+    def since_seq(self, question: Did) -> int | None:
+        return 0 if question.since is None else None
+
+
 class JourneyPast(LeadPast):
     """The past as one journey sees it."""
 

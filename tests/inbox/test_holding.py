@@ -22,6 +22,7 @@ from tests.inbox.entry_worlds import (
     add_lead,
     condition,
     days,
+    did,
     publication,
     scenario,
     touch,
@@ -147,6 +148,21 @@ def test_journey_whose_condition_is_mended_goes_on(tmp_path: Path, clock: Manual
     (journey,) = journeys(env)
     assert journey.status == EnrolmentStatus.RUNNING
     assert journey.due_at is not None
+    env.database.close()
+
+
+def test_condition_since_the_entry_keeps_nobody_out(tmp_path: Path, clock: ManualClock) -> None:
+    since_entry = p.WhenMatch(when=did("page_viewed", since="entry"))
+    env = world(tmp_path, clock, scenario(FORM, exit_when=(since_entry,)))
+    lead = add_lead(env)
+    report(env, "page_viewed", lead_id=lead, properties={"path": "/"}, source="tracking")
+    _form(env, lead)
+    settle(env)
+    (journey,) = journeys(env)
+    assert journey.status == EnrolmentStatus.RUNNING
+    report(env, "page_viewed", lead_id=lead, properties={"path": "/"}, source="tracking")
+    settle(env)
+    assert journeys(env)[0].outcome == "exited"
     env.database.close()
 
 

@@ -89,8 +89,13 @@ KINDS = ("send", "await", "task", "hand_off", "stream", "recycle", "webhook", "w
 HOLDING = ("if", "switch", "repeat", "experiment", "await")
 
 
-class _Writer:
+class Writer:
     """Draws one scenario. `sends` are the sends that certainly come before the place that is drawn."""
+
+    kinds: tuple[str, ...] = KINDS
+    holding: tuple[str, ...] = HOLDING
+    """Steps that hold others."""
+    plain_steps: list[Step] = PLAIN_STEPS
 
     def __init__(self, draw: Draw, per: str) -> None:
         self.draw = draw
@@ -115,9 +120,9 @@ class _Writer:
                 sends.append(step["id"])
         return found
 
-    def top(self, most: int) -> list[Step]:
+    def top(self, most: int, least: int = 1) -> list[Step]:
         """Return the scenario's own steps; those in them may jump to later ones."""
-        count = self.draw(st.integers(1, most))
+        count = self.draw(st.integers(least, most))
         found: list[Step] = []
         sends: list[str] = []
         for at in range(count):
@@ -131,7 +136,7 @@ class _Writer:
     def step(self, sends: list[str], depth: int) -> Step:
         """Return one step of any kind."""
         self.count += 1
-        kind = self.one_of((*KINDS, *(HOLDING * 2 if depth < 2 else ())))
+        kind = self.one_of((*self.kinds, *(self.holding * 2 if depth < 2 else ())))
         base: Step = {"id": f"step{self.count}"}
         body: Step = getattr(self, f"{kind}_step")(sends, depth)
         if self.maybe():
@@ -184,7 +189,7 @@ class _Writer:
         return self.one_of(forms)
 
     def plain_step(self, sends: list[str], depth: int) -> Step:
-        return dict(self.one_of(PLAIN_STEPS))
+        return dict(self.one_of(self.plain_steps))
 
     def task_step(self, sends: list[str], depth: int) -> Step:
         to: Step = self.one_of([{"to": "inside-sales"}, {"to": "owner", "else": "inside-sales"}])
@@ -380,7 +385,7 @@ class _Writer:
 def documents(draw: Draw, most: int = 5) -> dict[str, Any]:
     """Draw a valid scenario named `welcome`, for the workspace of `WORKSPACE_FILES`."""
     per = draw(st.sampled_from(["lead", "lead", "seminar", "company"]))
-    writer = _Writer(draw, per)
+    writer = Writer(draw, per)
     head = {} if per == "lead" else {"per": per}
     return {
         "scenario": "welcome",

@@ -1,0 +1,341 @@
+"""The real engine on a database, where processes die, wakes come twice, and the mail server is rude.
+
+Whoever asked for what a dead process was doing asks again, as a client, a loop or Temporal would.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from sqlalchemy import event
+from sqlmodel import Session, SQLModel, col, func, select
+
+from leadloop.delivery.calls import CallOutbox
+from leadloop.delivery.outbox import Outbox
+from leadloop.delivery.render import Rendered
+from leadloop.delivery.smtp import ConnectionLostAfterDataError, PermanentRefusalError, RetryLaterError
+from leadloop.delivery.tokens import Tokens
+from leadloop.inbox.applier import apply_once
+from leadloop.inbox.due import run_due
+from leadloop.inbox.enrolling import enrol_leads
+from leadloop.inbox.ingest import IncomingEvent, ingest
+from leadloop.inbox.sweeper import sweep
+from leadloop.inbox.turn import TurnGapError
+from leadloop.keys import Keys
+from leadloop.language import plan as p
+from leadloop.leads.consent import record_permission
+from leadloop.storage.database import Database
+from leadloop.storage.environment import Environment
+from leadloop.storage.publications import PublicationStore, publish
+from leadloop.storage.tables import Due, Enrolment, EnrolmentStatus, Message, MessageStatus, Setting
+from tests.factories import NOW, SECRET, ManualClock, make_lead
+from tests.inbox.driver import journeys, turn
+from tests.model.scenarios import Event
+from tests.model.world import Verdict
+
+_T = TypeVar("_T")
+_SOURCES = {
+    "form_submitted": "form",
+    "lead_created": "import",
+    "email_bounced": "mail",
+    "email_complained": "mail",
+}
+
+
+class Killed(BaseException):
+    """The process died. Not an error: nothing that handles errors may see it."""
+
+
+class MortalDatabase(Database):
+    """A database whose n-th writing transaction from now on is the process's last."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._plans: list[tuple[int, str]] = []
+        self._count = 0
+        self._guard = threading.Lock()
+
+        # It dies by exceptions only, so nothing has to be flushed.
+        event.listen(
+            self.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF")
+        )
+
+    def wipe(self) -> None:
+        """Forget everything, as a new database would; its compiled statements stay, which saves much time."""
+        self._plans.clear()
+        with super().write() as session:
+            for table in reversed(SQLModel.metadata.sorted_tables):
+                session.exec(table.delete())  # type: ignore[call-overload]
+
+    def kill_at(self, transaction: int, when: str) -> None:
+        self._plans.append((self._count + transaction, when))
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        with self._guard:
+            dies = [when for at, when in self._plans if at == self._count]
+            self._count += 1
+        with super().write() as session:
+            yield session
+            if "before" in dies:
+                raise Killed
+        if dies:
+            raise Killed
+
+
+@contextmanager
+def mortal_database(folder: Path) -> Iterator[MortalDatabase]:
+    """Make one database for many examples."""
+    database = MortalDatabase(f"sqlite:///{folder / 'leadloop.db'}")
+    database.create_schema()
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+class PlainRenderer:
+    """Renders nothing of the templates: mails are told apart by their ids."""
+
+    def render(self, templates: Mapping[str, str], name: str, *_: Any, **__: Any) -> Rendered:
+        return Rendered(name, "subject", "", (), "<html><body></body></html>", "text", "0")
+
+
+class MailServer:
+    """Takes mails, unless it is told what to do with the next one."""
+
+    def __init__(self) -> None:
+        self.taken: Counter[str] = Counter()
+        self.verdicts: dict[str, Verdict] = {}
+        self.plans: list[str] = []
+        self.current = threading.local()
+
+    def open(self, from_address: str, to_address: str) -> MailServer:
+        return self
+
+    def abandon(self) -> None:
+        pass
+
+    def deliver(self, content: bytes, written: Callable[[], None] = lambda: None) -> int:
+        message_id = self.current.message_id
+        does = self.plans.pop(0) if self.plans else ""
+        if does == "be_busy":
+            raise RetryLaterError("smtp_451")
+        if does == "refuse":
+            self.verdicts[message_id] = "refused"
+            raise PermanentRefusalError(550)
+        if does == "lose":
+            self.taken[message_id] += 1
+            self.verdicts[message_id] = "lost"
+            raise ConnectionLostAfterDataError("connection_lost_after_data")
+        written()
+        self.taken[message_id] += 1
+        return 250
+
+
+class Engine:
+    """One lead's engine. `rest` plays the workflows' part without Temporal."""
+
+    def __init__(self, database: MortalDatabase, publication: p.Publication, opted_in: bool) -> None:
+        self.clock = ManualClock(NOW)
+        self.database = database
+        self.database.wipe()
+        with self.database.write() as session:
+            publish(session, publication, "tests", NOW)
+        self.env = Environment(self.database, self.clock, Keys(SECRET), PublicationStore(self.database))
+        with self.database.write() as session:
+            lead = make_lead(session, self.env, country="JP")
+            if opted_in:
+                record_permission(session, lead.id, "nurture", "opt_in", None, NOW)
+        self.lead_id, self.email = lead.id, lead.email or ""
+        self.server = MailServer()
+        self._points: list[str] = []
+        self._ids = 0
+        url = "https://leadloop.example"
+        renderer: Any = PlainRenderer()
+        self.outbox = Outbox(self.env, renderer, self.server, Tokens(self.env.keys), url, self._pass)
+        self.calls = CallOutbox(self.env)
+        self.deaths = 0
+
+    # --- what happens
+
+    def happen(self, what: Event) -> str | None:
+        """Post an event, again where there is no answer; return its mail's send key.
+
+        Returns None where it is about a mail and none went out.
+        """
+        mail = self._mail(what.of) if what.of is not None else None
+        if what.of is not None and mail is None:
+            return None
+        self._ids += 1
+        incoming = IncomingEvent(
+            what.type,
+            dict(what.properties),
+            lead_id=self.lead_id,
+            identity=dict(what.identity),
+            external_id=f"e{self._ids}",
+            source=source_of(what.type),
+            trust="verified",
+            message_id=mail.id if mail is not None else None,
+        )
+        for _ in range(2 if what.twice else 1):
+            assert self.surviving(lambda: self._post(incoming)) in ("accepted", "duplicate")
+        return mail.send_key if mail is not None else ""
+
+    def enrol(self) -> None:
+        self._ids += 1
+        key = f"k{self._ids}"
+        self.surviving(lambda: enrol_leads(self.env, "welcome", [self.lead_id], key=key))
+
+    def stop_mails(self, stop: bool) -> None:
+        def switch() -> None:
+            with self.database.write() as session:
+                session.merge(Setting(key="kill_switch", value={"on": stop}))
+
+        self.surviving(switch)
+
+    def kill_sender_at(self, point: str) -> None:
+        self._points.append(point)
+
+    def sweep(self) -> None:
+        """Let the sweeper believe that everything is overdue."""
+        later = replace(self.env, clock=ManualClock(self.clock.now() + timedelta(days=4000)))
+        self.surviving(lambda: sweep(later))
+
+    def confuse(self) -> None:
+        """Ask for what must not change anything."""
+        for one in journeys(self.env):
+            head, generation = one.turn_no, one.generation
+            for turn_no in range(1, head + 1):
+                assert self._ask(one.id, turn_no, generation) == "committed"
+            if one.next.get("kind") == "wait":
+                assert self._ask(one.id, head + 1, generation) == "not_yet"
+            assert self._ask(one.id, head + 1, generation - 1) == "superseded"
+            with pytest.raises(TurnGapError):
+                self._ask(one.id, head + 2, generation)
+        for message in self.messages():
+            generation = self._enrolment(message.enrolment_id).generation
+            if self._is_over(message):
+                self.hand_over(message.id, generation)
+            self.hand_over(message.id, generation - 1)
+
+    # --- time and rest
+
+    def next_due(self) -> datetime | None:
+        """Return when the engine has something to do next."""
+        with self.database.read() as session:
+            running = select(func.min(Enrolment.due_at)).where(
+                Enrolment.status == EnrolmentStatus.RUNNING, col(Enrolment.due_at) > self.clock.now()
+            )
+            due = select(func.min(Due.due_at)).where(Due.due_at > self.clock.now())
+            found = [session.exec(running).one(), session.exec(due).one()]
+        return min((at for at in found if at is not None), default=None)
+
+    def advance(self, to: datetime) -> None:
+        self.clock.instant = to
+
+    def rest(self) -> None:
+        """Apply, run what is due, hand mails over and take turns, until nothing moves."""
+        for _ in range(200):
+            deaths = self.deaths
+            moved = self.surviving(lambda: apply_once(self.env)) + self.surviving(lambda: run_due(self.env))
+            for one in journeys(self.env):
+                moved += self._go_on(one)
+            if not moved and deaths == self.deaths:
+                return
+        raise AssertionError("the engine does not come to rest")
+
+    def _go_on(self, journey: Enrolment) -> bool:
+        following = journey.next
+        if following.get("kind") == "end":
+            return False
+        if following.get("kind") == "send":
+            self.hand_over(str(following["message_id"]), journey.generation)
+        if following.get("kind") == "call":
+            self.surviving(lambda: self.calls.make(str(following["call_id"]), journey.generation))
+        reply = self.surviving(lambda: turn(self.env, journey.id, journey.turn_no + 1, journey.generation))
+        return reply.status == "committed"
+
+    def _ask(self, enrolment_id: str, turn_no: int, generation: int) -> str:
+        return self.surviving(lambda: turn(self.env, enrolment_id, turn_no, generation)).status
+
+    def hand_over(self, message_id: str, generation: int) -> str:
+        """Deliver as the activity does; a dead attempt is followed by another one."""
+        self.server.current.message_id = message_id
+        while True:
+            try:
+                return self.outbox.deliver(message_id, generation)
+            except RetryLaterError:
+                continue
+            except Killed:
+                self.deaths += 1
+                if self._status(message_id) == MessageStatus.SENDING:
+                    self.server.verdicts[message_id] = "died"
+
+    def surviving(self, act: Callable[[], _T]) -> _T:
+        """Do it; and again where the process died."""
+        while True:
+            try:
+                return act()
+            except Killed:
+                self.deaths += 1
+
+    def verdict(self, send_key: str) -> Verdict:
+        """Return what came of a mail that was claimed."""
+        message = next(one for one in self.messages() if one.send_key == send_key)
+        return self.server.verdicts.get(message.id, "accepted")
+
+    def name_of(self, scenario: str, number: int) -> str:
+        """Return the id of the n-th journey of a scenario."""
+        found = journeys(self.env, scenario)
+        assert number < len(found), f"the engine did not begin journey {number + 1} of {scenario}"
+        return found[number].id
+
+    def messages(self) -> list[Message]:
+        with self.database.read() as session:
+            return list(session.exec(select(Message).order_by(col(Message.id))).all())
+
+    def close(self) -> None:
+        self.calls.close()
+
+    def _pass(self, point: str) -> None:
+        if self._points and self._points[0] == point:
+            self._points.pop(0)
+            raise Killed
+
+    def _post(self, incoming: IncomingEvent) -> str:
+        with self.database.write() as session:
+            return ingest(session, self.env, [incoming])[0].status
+
+    def _mail(self, number: int) -> Message | None:
+        went = [one for one in self.messages() if one.kind == "mail" and one.id in self.server.taken]
+        return went[number % len(went)] if went else None
+
+    def _status(self, message_id: str) -> MessageStatus:
+        with self.database.read() as session:
+            return session.get_one(Message, message_id).status
+
+    def _enrolment(self, enrolment_id: str) -> Enrolment:
+        with self.database.read() as session:
+            return session.get_one(Enrolment, enrolment_id)
+
+    def _is_over(self, message: Message) -> bool:
+        return message.status not in (MessageStatus.NEW, MessageStatus.HELD, MessageStatus.SENDING)
+
+
+def source_of(event_type: str) -> str:
+    """Return where an event comes from."""
+    if event_type.startswith("deal_"):
+        return "sales"
+    sources = {"form_submitted": "form", "lead_created": "import"}
+    return sources.get(
+        event_type, "mail" if event_type in ("email_bounced", "email_complained") else "tracking"
+    )

@@ -1,0 +1,170 @@
+"""The model's journey: its position by the pure `decide`, and its own reading of waits and exits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from leadloop.conditions import FactValue
+from leadloop.journey.fact_values import date_facts, result_dates, result_facts, run_facts, wait_text
+from leadloop.journey.state import Arm, BranchTaken, JourneyFacts, JourneyState, first_state
+from leadloop.language import plan as p
+from tests.model.lead import Fact, Lead, Past, fits, holds
+
+
+@dataclass
+class Message:
+    """A mail to the lead, or a notice to somebody of the house."""
+
+    key: str
+    journey: Journey
+    kind: Literal["mail", "notice"]
+    step: str
+    visit: int
+    template: str
+    topic: str | None
+    status: str = "new"
+    reason: str | None = None
+    hold_until: datetime | None = None
+    at: datetime | None = None
+    """When it went to the mail server."""
+
+
+@dataclass
+class Journey:
+    """One run through one scenario."""
+
+    id: str
+    plan: p.Plan
+    lead: Lead
+    cause: Fact
+    entered_at: datetime
+    entered_seq: int
+    """How much had happened to the lead when it began: what came before never counts."""
+    state: JourneyState
+    status: str = "running"
+    outcome: str | None = None
+    ended_at: datetime | None = None
+    turn_no: int = 0
+    head: tuple[str, str | None] = ("none", None)
+    """What the last turn asked for: `send` or `call` with a key, `wait`, `end`."""
+    due_at: datetime | None = None
+    arms: tuple[Arm, ...] = ()
+    taken: BranchTaken | None = None
+    traces: list[list[dict[str, Any]]] = field(default_factory=list)
+
+    @classmethod
+    def begin(
+        cls, name: str, plan: p.Plan, lead: Lead, cause: Fact, start: str | None, now: datetime
+    ) -> Journey:
+        return cls(name, plan, lead, cause, now, len(lead.past), first_state(plan, start))
+
+    @property
+    def is_open(self) -> bool:
+        return self.status != "ended"
+
+    def values(self, now: datetime) -> dict[str, FactValue]:
+        """Every fact that a condition of the journey may read."""
+        lead = self.lead
+        values = lead.facts(now)
+        declared = lead.publication.workspace.events.get(self.cause.type, {})
+        values.update(run_facts(self.cause.properties, declared, self.entered_at, 0, lead.zone))
+        values.update(result_facts(self.state.results, lead.zone))
+        return Past(lead, now, self.entered_seq, self.state.arrivals, self.state.sends).among(values)
+
+    def dates(self) -> dict[str, str]:
+        return {
+            **date_facts("lead.", self.lead.fields, self.lead.publication.workspace.lead_fields),
+            **result_dates(self.state.results),
+        }
+
+    def facts(self, now: datetime, had: frozenset[str]) -> JourneyFacts:
+        """Everything outside the journey that `decide` may depend on."""
+        workspace = self.lead.publication.workspace
+        return JourneyFacts(
+            enrolment_id=self.id,
+            values=self.values(now),
+            lead_seq=len(self.lead.past),
+            zone=self.lead.zone,
+            calendars=workspace.calendars,
+            send_calendar=self.lead.send_calendar,
+            queues=workspace.queues,
+            streams=self.lead.publication.streams,
+            had_templates=had,
+            dates=self.dates(),
+            subject_key=self.lead.id,
+        )
+
+    # --- waits
+
+    def wait(self, arms: tuple[Arm, ...], now: datetime) -> BranchTaken | None:
+        """Arm the branches and look back; at look-back the first listed one wins."""
+        self.arms, self.taken = arms, None
+        values = self.values(now)
+        for index, arm in enumerate(arms):
+            for fact in self.lead.past:
+                if self.taken is None and self._is_branch(arm, fact, values):
+                    self.taken = _by(index, fact)
+        return self.taken
+
+    def notice(self, facts: Iterable[Fact], now: datetime) -> None:
+        """Take the first branch that what happened, or the lead as it is now, satisfies."""
+        if self.taken is not None or not self.arms:
+            return
+        values = self.values(now)
+        for index, arm in enumerate(self.arms):
+            if isinstance(arm.match, p.ChangeMatch):
+                name = arm.match.fact
+                if wait_text(self.dates().get(name) or values.get(name)) != arm.match.seen:
+                    self.taken = BranchTaken(index, len(self.lead.past))
+            elif isinstance(arm.match, p.WhenMatch):
+                if holds(arm.match.when, values):
+                    self.taken = BranchTaken(index, len(self.lead.past))
+            else:
+                fact = next((one for one in facts if self._is_branch(arm, one, values)), None)
+                self.taken = _by(index, fact) if fact is not None else None
+            if self.taken is not None:
+                return
+
+    def _is_branch(self, arm: Arm, fact: Fact, values: dict[str, FactValue]) -> bool:
+        if fact.seq <= max(arm.since_seq, self.entered_seq):
+            return False
+        match = arm.match
+        if isinstance(match, p.StageMatch):
+            return fact.type == "stage_changed" and fact.properties["to"] in match.stages
+        if not isinstance(match, p.EventMatch):
+            return False
+        return (not match.of or fact.send_key in arm.send_keys) and fits(match, fact, values)
+
+    # --- exits
+
+    def why_over(self, facts: Iterable[Fact], now: datetime) -> tuple[str, str] | None:
+        """Return the outcome and what ends it: a refusal, the goal, an exit condition."""
+        facts = list(facts)
+        for fact in facts:
+            topic = fact.properties.get("topic") or "*"
+            if fact.type == "unsubscribed" and topic in (self.plan.topic, "*"):
+                return "unsubscribed", f"refused {topic}"
+        if self.lead.erased:
+            return "erased", "erased"
+        values = self.values(now)
+        for outcome, matchers in (("goal", self.plan.goal), ("exited", self.plan.exit_when)):
+            for match in matchers:
+                if isinstance(match, p.WhenMatch):
+                    if holds(match.when, values):
+                        return outcome, match.when.source
+                elif any(self._ends(match, fact, values) for fact in facts if fact.seq != self.cause.seq):
+                    return outcome, ""
+        return None
+
+    def _ends(self, match: p.EventMatch | p.StageMatch, fact: Fact, values: dict[str, FactValue]) -> bool:
+        if isinstance(match, p.StageMatch):
+            return fact.type == "stage_changed" and fact.properties["to"] in match.stages
+        keys = {key for step in match.of for key in self.state.sends.get(step, ())}
+        return (not match.of or fact.send_key in keys) and fits(match, fact, values)
+
+
+def _by(index: int, fact: Fact) -> BranchTaken:
+    return BranchTaken(index, fact.seq, fact.type, str(fact.seq), fact.properties)

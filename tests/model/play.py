@@ -1,0 +1,131 @@
+"""Plays an example in the model and in the real engine, and compares them after everything that happens."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+
+from leadloop.language.plan import Publication
+from tests.factories import NOW
+from tests.language.documents import dump, files_of
+from tests.language.workspaces import compiled
+from tests.model.comparing import check_agreement, check_invariants
+from tests.model.engine import Engine, MortalDatabase, source_of
+from tests.model.lead import Fact, Lead
+from tests.model.scenarios import (
+    SCORING,
+    Action,
+    Confuse,
+    Enrol,
+    Event,
+    Example,
+    Kill,
+    KillSender,
+    MailServer,
+    StopMails,
+    Sweep,
+    UntilDue,
+    Wait,
+)
+from tests.model.world import World
+
+BY_PERSON = ("form", "tracking")
+HORIZON = timedelta(days=400)
+
+
+class Play:
+    """One example, played by both."""
+
+    def __init__(self, database: MortalDatabase, example: Example) -> None:
+        publication = publication_of(example)
+        self.engine = engine = Engine(database, publication, example.opted_in)
+        lead = Lead(engine.lead_id, publication, NOW, engine.email)
+        if example.opted_in:
+            lead.answer("nurture", "opt_in", NOW)
+        self.world = World(lead, NOW, engine.name_of, engine.verdict)
+
+    def run(self, example: Example) -> None:
+        for action in (Event("lead_created"), *example.actions):
+            self.act(action)
+            self.rest()
+        check_invariants(self.engine)
+
+    def act(self, action: Action) -> None:
+        engine, world = self.engine, self.world
+        match action:
+            case Event():
+                key = engine.happen(action)
+                if key is not None:
+                    world.happen(fact_of(action, key or None, world))
+            case Enrol():
+                engine.enrol()
+                world.enrol("welcome")
+            case Wait():
+                self.wait(timedelta(hours=action.hours))
+            case UntilDue():
+                due = engine.next_due()
+                if due is not None and due - NOW < HORIZON:
+                    self.advance(due)
+            case Kill():
+                engine.database.kill_at(action.transaction, action.when)
+            case KillSender():
+                engine.kill_sender_at(action.point)
+            case MailServer():
+                engine.server.plans.append(action.does)
+            case Confuse():
+                engine.confuse()
+            case Sweep():
+                engine.sweep()
+            case StopMails():
+                self.stop_mails(True)
+                self.wait(timedelta(minutes=action.minutes))
+                self.stop_mails(False)
+
+    def stop_mails(self, stop: bool) -> None:
+        self.engine.stop_mails(stop)
+        self.world.mails_stopped = stop
+
+    def wait(self, time: timedelta) -> None:
+        """Let time pass, from one instant at which the engine has something to do to the next."""
+        until = self.engine.clock.now() + time
+        while (due := self.engine.next_due()) is not None and due < until:
+            self.advance(due)
+            self.rest()
+        self.advance(until)
+
+    def advance(self, to: datetime) -> None:
+        self.engine.advance(to)
+        self.world.advance(to)
+
+    def rest(self) -> None:
+        self.engine.rest()
+        self.world.rest()
+        check_agreement(self.engine, self.world)
+
+
+def fact_of(event: Event, send_key: str | None, world: World) -> Fact:
+    return Fact(
+        event.type,
+        dict(event.properties),
+        world.now,
+        send_key=send_key,
+        by_person=source_of(event.type) in BY_PERSON,
+        identity=dict(event.identity),
+    )
+
+
+def publication_of(example: Example) -> Publication:
+    with tempfile.TemporaryDirectory() as folder:
+        files = {**files_of(dump(example.scenario, Random(0))), "scenarios/scoring.yaml": SCORING}
+        return compiled(Path(folder), files).require()
+
+
+def play(database: MortalDatabase, example: Example) -> None:
+    """Play one example; raise `AssertionError` at the first difference."""
+    one = Play(database, example)
+    try:
+        one.run(example)
+    finally:
+        one.engine.close()

@@ -1,0 +1,241 @@
+"""What Hypothesis draws: a valid scenario, and what happens to a lead that may run through it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from hypothesis import strategies as st
+
+from tests.language.documents import PLAIN_STEPS, Draw, Step, Writer
+
+KILLS = ("before", "after")
+SENDER_POINTS = ("before_claim", "after_claim", "after_data", "after_250", "before_record", "after_record")
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that the lead or sales does. `of` is the number of the mail it is about."""
+
+    type: str
+    properties: tuple[tuple[str, Any], ...] = ()
+    identity: tuple[tuple[str, Any], ...] = ()
+    of: int | None = None
+    twice: bool = False
+    """The client got no answer and posts it again with the same id."""
+
+
+@dataclass(frozen=True)
+class Enrol:
+    """Somebody enrols the lead by hand."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Time passes."""
+
+    hours: int
+
+
+@dataclass(frozen=True)
+class UntilDue:
+    """Time passes until the engine has something to do."""
+
+
+@dataclass(frozen=True)
+class Kill:
+    """The process dies at the n-th transaction from now: before or after its commit."""
+
+    transaction: int
+    when: Literal["before", "after"]
+
+
+@dataclass(frozen=True)
+class KillSender:
+    """The process dies at a point of the next mail's way."""
+
+    point: str
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """The mail server does this with the next mail that it is given."""
+
+    does: Literal["refuse", "lose", "be_busy"]
+
+
+@dataclass(frozen=True)
+class Confuse:
+    """Wakes come twice and late: old turns, turns too early, turns of a run that is over."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The sweeper takes the journeys for stuck, and restarts them with a higher generation."""
+
+
+@dataclass(frozen=True)
+class StopMails:
+    """Somebody stops all mails for some minutes."""
+
+    minutes: int
+
+
+Action = Event | Enrol | Wait | UntilDue | Kill | KillSender | MailServer | Confuse | Sweep | StopMails
+
+
+@dataclass(frozen=True)
+class Example:
+    """One example: the scenario as it is written, whether the lead has opted in, what happens."""
+
+    scenario: dict[str, Any]
+    opted_in: bool
+    actions: tuple[Action, ...]
+
+
+class _Writer(Writer):
+    """Draws scenarios of the steps that the model knows."""
+
+    kinds = ("send", "send", "send", "await", "await", "stream", "webhook", "wait", "wait", "plain")
+    plain_steps = [step for step in PLAIN_STEPS if step != {"unsubscribe": {"topic": "all"}}]
+
+    def experiment_step(self, sends: list[str], depth: int) -> Step:
+        arms: dict[str, Step] = {name: {"steps": self.steps(sends, depth + 1)} for name in ("a", "b")}
+        step: Step = {"metric": {"did": "email_clicked", "within": "4 hours"}, "variants": arms}
+        if self.maybe():
+            step["control"] = "10 %"
+        return {"experiment": step}
+
+
+@st.composite
+def scenarios(draw: Draw) -> dict[str, Any]:
+    """Draw a scenario `welcome` in which everything is something that the model knows."""
+    writer = _Writer(draw, "lead")
+    entries: list[Step] = [
+        {"event": "form_submitted", "form": "whitepaper"},
+        {"event": "page_viewed", "where": 'event.path == "/price" && event.seconds > 5'},
+        {"stage": "mql"},
+        {"segment": "hot"},
+    ]
+    more = draw(st.lists(st.sampled_from(entries), max_size=2, unique_by=str))
+    header = {name: value for name, value in writer.header().items() if name != "on_edit"}
+    for name in ("audience", "exit_when", "goal"):  # most of the time nothing keeps the lead out
+        if draw(st.integers(0, 2)):
+            header.pop(name, None)
+    if "audience" not in header:
+        header.pop("recheck", None)
+    return {
+        "scenario": "welcome",
+        "topic": "nurture",
+        **header,
+        "entry": [*more, {"manual": True}],
+        "steps": writer.top(most=6, least=2),
+    }
+
+
+SCORING = """\
+models:
+  engagement:
+    rules:
+      - {id: visit, event: page_viewed, points: 3, at_most: 1 per day}
+      - {id: price, event: page_viewed, path: /price*, points: 8}
+      - {id: click, event: email_clicked, points: 5, at_most: 1 per message}
+      - {id: inquiry, event: form_submitted, form: contact, points: 12}
+      - {id: refusal, event: unsubscribed, points: -10}
+    decay: {half_life: 30 days}
+    cap: 100
+  fit:
+    attributes:
+      - {id: size, when: lead.employees >= 100, points: 20}
+bands:
+  engagement: {levels: {hot: 30, warm: 15, cold: 0}, hysteresis: 5}
+"""
+"""Points that come and go quickly, so that leads pass bands and segments within an example."""
+
+_PATHS = ("/price", "/price/plans", "/about")
+_FORMS = ("whitepaper", "contact")
+_NEW_VALUES = (
+    (),
+    (("industry", "it"),),
+    (("employees", 300),),
+    (("employees", 10), ("industry", "manufacturing")),
+    (("purchase_timing", "2027-01-15"),),
+    (("purchase_timing", "2026-12-20"),),
+)
+
+
+def _events() -> st.SearchStrategy[Event]:
+    twice = st.booleans()
+    views = st.builds(
+        lambda path, seconds, twice: Event(
+            "page_viewed", (("path", path), ("seconds", seconds)), twice=twice
+        ),
+        st.sampled_from(_PATHS),
+        st.sampled_from((3, 40)),
+        twice,
+    )
+    forms = st.builds(
+        lambda form, values, twice: Event("form_submitted", (("form", form),), values, twice=twice),
+        st.sampled_from(_FORMS),
+        st.sampled_from(_NEW_VALUES),
+        twice,
+    )
+    reads = st.builds(
+        lambda kind, of, twice: Event(kind, of=of, twice=twice),
+        st.sampled_from(("email_clicked", "email_clicked", "email_opened")),
+        st.integers(0, 3),
+        twice,
+    )
+    deals = st.builds(
+        lambda kind, deal: Event(kind, (("deal", deal),)),
+        st.sampled_from(("deal_opened", "deal_lost", "deal_won")),
+        st.sampled_from(("d1", "d2")),
+    )
+    refusals = st.sampled_from(
+        (
+            Event("unsubscribed", (("topic", "nurture"),)),
+            Event("unsubscribed", (("topic", "service"),)),
+            Event("unsubscribed"),
+            Event("email_bounced", (("kind", "hard"),)),
+            Event("email_complained"),
+        )
+    )
+    return st.one_of(views, views, forms, forms, reads, reads, deals, refusals)
+
+
+def _faults() -> st.SearchStrategy[Action]:
+    return st.one_of(
+        st.builds(Kill, st.integers(0, 6), st.sampled_from(KILLS)),
+        st.builds(KillSender, st.sampled_from(SENDER_POINTS)),
+        st.builds(MailServer, st.sampled_from(("refuse", "lose", "be_busy"))),
+        st.just(Confuse()),
+        st.just(Sweep()),
+    )
+
+
+def _actions() -> st.SearchStrategy[Action]:
+    return st.one_of(
+        _events(),
+        _events(),
+        _events(),
+        st.just(Enrol()),
+        st.builds(Wait, st.sampled_from((1, 5, 20, 24, 72, 24 * 8))),
+        st.just(UntilDue()),
+        st.just(UntilDue()),
+        st.just(UntilDue()),
+        st.just(UntilDue()),
+        _faults(),
+        _faults(),
+        st.builds(StopMails, st.sampled_from((5, 45))),
+    )
+
+
+def examples(most_actions: int = 14) -> st.SearchStrategy[Example]:
+    """Draw examples. The lead is enrolled early, so that something is going on."""
+    return st.builds(
+        lambda scenario, opted_in, before, after: Example(scenario, opted_in, (*before, Enrol(), *after)),
+        scenarios(),
+        st.sampled_from((True, True, True, False)),
+        st.lists(_faults(), max_size=2),
+        st.lists(_actions(), min_size=4, max_size=most_actions),
+    )
