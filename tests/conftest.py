@@ -25,15 +25,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options of the model-based tests (`tests/model`)."""
-    group = parser.getgroup("model")
-    group.addoption("--model-examples", type=int, help="how many examples the model's fault tests play")
-    group.addoption(
-        "--model-seed", type=int, help="what the model's fault tests draw from: a seed they printed"
-    )
-
-
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """`-n auto`: one worker more than cores, because a third of the time tests wait for servers."""
     return (os.cpu_count() or 1) + 1
@@ -46,6 +37,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    model = parser.getgroup("model", "model-based tests (tests/model)")
+    model.addoption("--model-examples", type=int, help="how many examples the fault tests play")
+    model.addoption("--model-seed", type=int, help="what the fault tests draw from: a seed they printed")
+    model.addoption("--model-no-shrink", action="store_true", help="show a failing example as it was drawn")
     parser.addoption(
         "--max-cached-workflows",
         type=int,

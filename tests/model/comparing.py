@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from sqlmodel import col, select
@@ -25,6 +26,8 @@ from tests.model.journey import Journey
 from tests.model.world import World
 
 View = dict[str, Any]
+OF_THE_PERSON = ("lead", "ledger", "story")
+"""What an erasure empties."""
 
 
 def view_of_engine(engine: Engine) -> View:
@@ -54,7 +57,7 @@ def view_of_engine(engine: Engine) -> View:
             "bands": {row.model: row.band for row in readings if row.band is not None},
         },
         "ledger": sorted((row.model, row.rule_id, row.points) for row in entries),
-        "story": [(event.type, event.properties) for event in story],
+        "story": [(event.type, _text(event.properties)) for event in story],
         "journeys": {
             row.id: {
                 "scenario": row.scenario,
@@ -94,7 +97,7 @@ def view_of_model(world: World, bands: set[str]) -> View:
             "bands": {name: band for name, band in lead.bands.items() if name in bands},
         },
         "ledger": sorted((row.model, row.rule, row.points) for row in lead.ledger),
-        "story": [(fact.type, dict(fact.properties)) for fact in lead.past],
+        "story": [(fact.type, _text(fact.properties)) for fact in lead.past],
         "journeys": {journey.id: _journey(journey) for journey in world.journeys},
         "messages": {
             one.key: {
@@ -122,6 +125,10 @@ def _journey(journey: Journey) -> View:
     }
 
 
+def _text(properties: Mapping[str, Any]) -> str:
+    return json.dumps(dict(properties), sort_keys=True)
+
+
 def _plain(value: Any) -> Any:
     """Return a trace as it is after it was stored."""
     return json.loads(json.dumps(value, default=str))
@@ -132,7 +139,12 @@ def check_agreement(engine: Engine, world: World) -> None:
     found = view_of_engine(engine)
     expected = view_of_model(world, set(found["lead"]["bands"]))
     for part, value in expected.items():
-        assert found[part] == value, part
+        if part in OF_THE_PERSON and world.lead.erased:
+            continue
+        if part == "story" and not engine.in_order:
+            assert sorted(found[part]) == sorted(value), part
+        else:
+            assert found[part] == value, part
 
 
 def check_invariants(engine: Engine) -> None:

@@ -5,39 +5,33 @@ Whoever asked for what a dead process was doing asks again, as a client, a loop 
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
-from datetime import datetime, timedelta
-from pathlib import Path
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 import pytest
-from sqlalchemy import event
-from sqlmodel import Session, SQLModel, col, func, select
+from sqlmodel import col, func, select
 
 from leadloop.delivery.calls import CallOutbox
 from leadloop.delivery.outbox import Outbox
-from leadloop.delivery.render import Rendered
-from leadloop.delivery.smtp import ConnectionLostAfterDataError, PermanentRefusalError, RetryLaterError
+from leadloop.delivery.smtp import RetryLaterError
 from leadloop.delivery.tokens import Tokens
 from leadloop.inbox.applier import apply_once
 from leadloop.inbox.due import run_due
 from leadloop.inbox.enrolling import enrol_leads
+from leadloop.inbox.erasure import erase_lead
 from leadloop.inbox.ingest import IncomingEvent, ingest
-from leadloop.inbox.sweeper import sweep
+from leadloop.inbox.rebuild import begin_rebuild, rebuild_next
 from leadloop.inbox.turn import TurnGapError
 from leadloop.keys import Keys
 from leadloop.language import plan as p
 from leadloop.leads.consent import record_permission
-from leadloop.storage.database import Database
 from leadloop.storage.environment import Environment
 from leadloop.storage.publications import PublicationStore, publish
-from leadloop.storage.tables import Due, Enrolment, EnrolmentStatus, Message, MessageStatus, Setting
+from leadloop.storage.tables import Due, Enrolment, EnrolmentStatus, Lead, Message, MessageStatus, Setting
 from tests.factories import NOW, SECRET, ManualClock, make_lead
 from tests.inbox.driver import journeys, turn
+from tests.model.hazards import Killed, MailServer, MortalDatabase, PlainRenderer
 from tests.model.scenarios import Event
 from tests.model.world import Verdict
 
@@ -50,99 +44,11 @@ _SOURCES = {
 }
 
 
-class Killed(BaseException):
-    """The process died. Not an error: nothing that handles errors may see it."""
-
-
-class MortalDatabase(Database):
-    """A database whose n-th writing transaction from now on is the process's last."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self._plans: list[tuple[int, str]] = []
-        self._count = 0
-        self._guard = threading.Lock()
-
-        # It dies by exceptions only, so nothing has to be flushed.
-        event.listen(
-            self.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF")
-        )
-
-    def wipe(self) -> None:
-        """Forget everything, as a new database would; its compiled statements stay, which saves much time."""
-        self._plans.clear()
-        with super().write() as session:
-            for table in reversed(SQLModel.metadata.sorted_tables):
-                session.exec(table.delete())  # type: ignore[call-overload]
-
-    def kill_at(self, transaction: int, when: str) -> None:
-        self._plans.append((self._count + transaction, when))
-
-    @contextmanager
-    def write(self) -> Iterator[Session]:
-        with self._guard:
-            dies = [when for at, when in self._plans if at == self._count]
-            self._count += 1
-        with super().write() as session:
-            yield session
-            if "before" in dies:
-                raise Killed
-        if dies:
-            raise Killed
-
-
-@contextmanager
-def mortal_database(folder: Path) -> Iterator[MortalDatabase]:
-    """Make one database for many examples."""
-    database = MortalDatabase(f"sqlite:///{folder / 'leadloop.db'}")
-    database.create_schema()
-    try:
-        yield database
-    finally:
-        database.close()
-
-
-class PlainRenderer:
-    """Renders nothing of the templates: mails are told apart by their ids."""
-
-    def render(self, templates: Mapping[str, str], name: str, *_: Any, **__: Any) -> Rendered:
-        return Rendered(name, "subject", "", (), "<html><body></body></html>", "text", "0")
-
-
-class MailServer:
-    """Takes mails, unless it is told what to do with the next one."""
-
-    def __init__(self) -> None:
-        self.taken: Counter[str] = Counter()
-        self.verdicts: dict[str, Verdict] = {}
-        self.plans: list[str] = []
-        self.current = threading.local()
-
-    def open(self, from_address: str, to_address: str) -> MailServer:
-        return self
-
-    def abandon(self) -> None:
-        pass
-
-    def deliver(self, content: bytes, written: Callable[[], None] = lambda: None) -> int:
-        message_id = self.current.message_id
-        does = self.plans.pop(0) if self.plans else ""
-        if does == "be_busy":
-            raise RetryLaterError("smtp_451")
-        if does == "refuse":
-            self.verdicts[message_id] = "refused"
-            raise PermanentRefusalError(550)
-        if does == "lose":
-            self.taken[message_id] += 1
-            self.verdicts[message_id] = "lost"
-            raise ConnectionLostAfterDataError("connection_lost_after_data")
-        written()
-        self.taken[message_id] += 1
-        return 250
-
-
 class Engine:
     """One lead's engine. `rest` plays the workflows' part without Temporal."""
+
+    in_order = True
+    """Whether journeys take their turns in the order of their ids."""
 
     def __init__(self, database: MortalDatabase, publication: p.Publication, opted_in: bool) -> None:
         self.clock = ManualClock(NOW)
@@ -170,7 +76,7 @@ class Engine:
     def happen(self, what: Event) -> str | None:
         """Post an event, again where there is no answer; return its mail's send key.
 
-        Returns None where it is about a mail and none went out.
+        Returns None where it is about a mail and none went out, and where the lead was erased.
         """
         mail = self._mail(what.of) if what.of is not None else None
         if what.of is not None and mail is None:
@@ -187,7 +93,10 @@ class Engine:
             message_id=mail.id if mail is not None else None,
         )
         for _ in range(2 if what.twice else 1):
-            assert self.surviving(lambda: self._post(incoming)) in ("accepted", "duplicate")
+            status = self.surviving(lambda: self._post(incoming))
+            assert status in (("invalid",) if self.erased else ("accepted", "duplicate"))
+        if self.erased:
+            return None
         return mail.send_key if mail is not None else ""
 
     def enrol(self) -> None:
@@ -205,10 +114,18 @@ class Engine:
     def kill_sender_at(self, point: str) -> None:
         self._points.append(point)
 
-    def sweep(self) -> None:
-        """Let the sweeper believe that everything is overdue."""
-        later = replace(self.env, clock=ManualClock(self.clock.now() + timedelta(days=4000)))
-        self.surviving(lambda: sweep(later))
+    def rebuild(self) -> None:
+        """Start all workflows anew."""
+        begun = self.surviving(lambda: begin_rebuild(self.env))
+        ended = False
+        while not ended:
+            begun, ended = self.surviving(lambda: rebuild_next(self.env, begun, 100))  # noqa: B023
+
+    def erase(self) -> None:
+        self.surviving(lambda: erase_lead(self.env, self.lead_id, "tests"))
+
+    def lose_wakes(self) -> None:
+        """Nothing here listens to wakes."""
 
     def confuse(self) -> None:
         """Ask for what must not change anything."""
@@ -266,6 +183,11 @@ class Engine:
 
     def _ask(self, enrolment_id: str, turn_no: int, generation: int) -> str:
         return self.surviving(lambda: turn(self.env, enrolment_id, turn_no, generation)).status
+
+    @property
+    def erased(self) -> bool:
+        with self.database.read() as session:
+            return session.get_one(Lead, self.lead_id).erased_at is not None
 
     def hand_over(self, message_id: str, generation: int) -> str:
         """Deliver as the activity does; a dead attempt is followed by another one."""

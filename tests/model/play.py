@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -12,20 +14,23 @@ from tests.factories import NOW
 from tests.language.documents import dump, files_of
 from tests.language.workspaces import compiled
 from tests.model.comparing import check_agreement, check_invariants
-from tests.model.engine import Engine, MortalDatabase, source_of
+from tests.model.engine import Engine, source_of
+from tests.model.hazards import MortalDatabase
 from tests.model.lead import Fact, Lead
 from tests.model.scenarios import (
     SCORING,
     Action,
     Confuse,
     Enrol,
+    Erase,
     Event,
     Example,
     Kill,
     KillSender,
+    LoseWakes,
     MailServer,
+    Rebuild,
     StopMails,
-    Sweep,
     UntilDue,
     Wait,
 )
@@ -35,16 +40,21 @@ BY_PERSON = ("form", "tracking")
 HORIZON = timedelta(days=400)
 
 
+MakeEngine = Callable[[MortalDatabase, Publication, bool], Engine]
+
+
 class Play:
     """One example, played by both."""
 
-    def __init__(self, database: MortalDatabase, example: Example) -> None:
+    def __init__(self, database: MortalDatabase, example: Example, make: MakeEngine) -> None:
         publication = publication_of(example)
-        self.engine = engine = Engine(database, publication, example.opted_in)
+        self.engine = engine = make(database, publication, example.opted_in)
         lead = Lead(engine.lead_id, publication, NOW, engine.email)
         if example.opted_in:
             lead.answer("nurture", "opt_in", NOW)
         self.world = World(lead, NOW, engine.name_of, engine.verdict)
+        self.quiet_since: Counter[str] | None = None
+        """What had been handed over when the lead was erased."""
 
     def run(self, example: Example) -> None:
         for action in (Event("lead_created"), *example.actions):
@@ -76,8 +86,14 @@ class Play:
                 engine.server.plans.append(action.does)
             case Confuse():
                 engine.confuse()
-            case Sweep():
-                engine.sweep()
+            case Rebuild():
+                engine.rebuild()
+            case Erase():
+                engine.erase()
+                world.erase()
+                self.quiet_since = engine.server.taken.copy()
+            case LoseWakes():
+                engine.lose_wakes()
             case StopMails():
                 self.stop_mails(True)
                 self.wait(timedelta(minutes=action.minutes))
@@ -103,6 +119,7 @@ class Play:
         self.engine.rest()
         self.world.rest()
         check_agreement(self.engine, self.world)
+        assert self.quiet_since in (None, self.engine.server.taken), "an erased lead was mailed"
 
 
 def fact_of(event: Event, send_key: str | None, world: World) -> Fact:
@@ -122,9 +139,9 @@ def publication_of(example: Example) -> Publication:
         return compiled(Path(folder), files).require()
 
 
-def play(database: MortalDatabase, example: Example) -> None:
+def play(database: MortalDatabase, example: Example, make: MakeEngine = Engine) -> None:
     """Play one example; raise `AssertionError` at the first difference."""
-    one = Play(database, example)
+    one = Play(database, example, make)
     try:
         one.run(example)
     finally:

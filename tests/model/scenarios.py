@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
 from hypothesis import strategies as st
@@ -70,8 +71,18 @@ class Confuse:
 
 
 @dataclass(frozen=True)
-class Sweep:
-    """The sweeper takes the journeys for stuck, and restarts them with a higher generation."""
+class Rebuild:
+    """Somebody has all workflows started anew, with a higher generation."""
+
+
+@dataclass(frozen=True)
+class Erase:
+    """The person is erased."""
+
+
+@dataclass(frozen=True)
+class LoseWakes:
+    """The next wakes get lost; only the sweeper finds the journeys then."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +92,20 @@ class StopMails:
     minutes: int
 
 
-Action = Event | Enrol | Wait | UntilDue | Kill | KillSender | MailServer | Confuse | Sweep | StopMails
+Action = (
+    Event
+    | Enrol
+    | Wait
+    | UntilDue
+    | Kill
+    | KillSender
+    | MailServer
+    | Confuse
+    | Rebuild
+    | LoseWakes
+    | StopMails
+    | Erase
+)
 
 
 @dataclass(frozen=True)
@@ -107,10 +131,16 @@ class _Writer(Writer):
         return {"experiment": step}
 
 
+class _LonelyWriter(_Writer):
+    """Draws scenarios that begin no other one: which of two journeys is quicker is nobody's promise."""
+
+    plain_steps = [step for step in _Writer.plain_steps if "enrol" not in step]
+
+
 @st.composite
-def scenarios(draw: Draw) -> dict[str, Any]:
+def scenarios(draw: Draw, alone: bool) -> dict[str, Any]:
     """Draw a scenario `welcome` in which everything is something that the model knows."""
-    writer = _Writer(draw, "lead")
+    writer = _LonelyWriter(draw, "lead") if alone else _Writer(draw, "lead")
     entries: list[Step] = [
         {"event": "form_submitted", "form": "whitepaper"},
         {"event": "page_viewed", "where": 'event.path == "/price" && event.seconds > 5'},
@@ -209,7 +239,8 @@ def _faults() -> st.SearchStrategy[Action]:
         st.builds(KillSender, st.sampled_from(SENDER_POINTS)),
         st.builds(MailServer, st.sampled_from(("refuse", "lose", "be_busy"))),
         st.just(Confuse()),
-        st.just(Sweep()),
+        st.just(Rebuild()),
+        st.just(LoseWakes()),
     )
 
 
@@ -230,12 +261,41 @@ def _actions() -> st.SearchStrategy[Action]:
     )
 
 
-def examples(most_actions: int = 14) -> st.SearchStrategy[Example]:
-    """Draw examples. The lead is enrolled early, so that something is going on."""
+def _scenes() -> st.SearchStrategy[tuple[Action, ...]]:
+    """What belongs together and would seldom come together by chance."""
+    refusals = ({"topic": "nurture"}, {"topic": "service"}, {})
+    asks = Event("form_submitted", (("form", "whitepaper"),))
+    return st.one_of(
+        st.sampled_from([(Event("unsubscribed", tuple(one.items())), Enrol()) for one in refusals]),
+        st.just((Event("unsubscribed"), asks, Enrol())),
+        st.just((Event("email_bounced", (("kind", "hard"),)), Enrol())),
+        st.builds(lambda fault: (fault, Enrol()), _faults()),
+        st.builds(lambda fault: (fault, UntilDue()), _faults()),
+        st.builds(lambda of: (Event("email_clicked", of=of), UntilDue()), st.integers(0, 3)),
+    )
+
+
+def _endings() -> st.SearchStrategy[tuple[Action, ...]]:
+    """Erase the lead at the end at times, and see that it stays quiet."""
+    after = st.lists(st.one_of(_events(), st.just(UntilDue()), st.just(Enrol())), max_size=3)
+    erased = st.builds(lambda found: (Erase(), *found), after)
+    return st.one_of(st.just(()), st.just(()), erased)
+
+
+def examples(most_actions: int = 14, *, alone: bool = False) -> st.SearchStrategy[Example]:
+    """Draw examples. The lead is enrolled early, so that something is going on.
+
+    With `alone` the lead is in one journey at a time.
+    """
     return st.builds(
-        lambda scenario, opted_in, before, after: Example(scenario, opted_in, (*before, Enrol(), *after)),
-        scenarios(),
+        lambda scenario, opted_in, before, after, end: Example(
+            scenario, opted_in, (*before, Enrol(), *after, *end)
+        ),
+        scenarios(alone),
         st.sampled_from((True, True, True, False)),
         st.lists(_faults(), max_size=2),
-        st.lists(_actions(), min_size=4, max_size=most_actions),
+        st.lists(
+            st.one_of(*[_actions().map(lambda one: (one,))] * 3, _scenes()), min_size=4, max_size=most_actions
+        ).map(lambda scenes: tuple(chain.from_iterable(scenes))),
+        _endings(),
     )

@@ -85,6 +85,14 @@ class Story:
             self._apply(fact)
             self._drain()
 
+    def erase(self) -> None:
+        """End everything; from now on nothing happens to the lead any more."""
+        self.apply_inbox()
+        self.lead.erased = True
+        for journey in self.open_journeys:
+            self._end(journey, "erased", "")
+        self._put_off.clear()
+
     # --- applying
 
     def apply_inbox(self) -> int:

@@ -1,8 +1,11 @@
 """M1: random scenarios and random things that happen to a lead, in a model and in the real engine.
 
 Both take the same path, send the same mails and have the same lead afterwards, whatever dies in between, and
-the checker finds nothing. The model does not know `hand_off`, `task`, `recycle`, `experiment` with a `rest`,
-entries by time, records, companies and several leads, so these are not drawn.
+the checker finds nothing. The engine is played in two ways: by its functions alone, which is quick, and by
+its workflows on the time-skipping server.
+
+The model does not know, and so nothing draws: `hand_off`, `task`, `recycle`, an `experiment` with a `rest`,
+entries by time, records, companies, several leads, mails that are refused before `DATA`.
 """
 
 from __future__ import annotations
@@ -11,16 +14,18 @@ from collections.abc import Iterator
 from random import randrange
 
 import pytest
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from tests.model.engine import MortalDatabase, mortal_database
-from tests.model.play import play
+from tests.model.engine import Engine
+from tests.model.hazards import MortalDatabase, mortal_database
+from tests.model.play import MakeEngine, play
 from tests.model.scenarios import Example, examples
+from tests.model.temporal import Stage, running_stage
 
-QUICK = 50
-"""Examples of each part of the quick test; always the same ones."""
 PARTS = 4
-MANY = 3000
+QUICK, QUICK_ON_TEMPORAL = 25, 50
+"""Examples of each part of the quick tests; always the same ones."""
+MANY, MANY_ON_TEMPORAL = 3000, 1000
 
 
 @pytest.fixture(scope="module")
@@ -29,23 +34,53 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MortalDatabas
         yield one
 
 
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    with running_stage() as one:
+        yield one
+
+
 @pytest.mark.parametrize("part", range(PARTS))
-def test_m1_engine_agrees_with_the_model(database: MortalDatabase, part: int) -> None:
-    play_many(database, QUICK, part)
+def test_m1_engine_agrees_with_the_model(
+    database: MortalDatabase, part: int, request: pytest.FixtureRequest
+) -> None:
+    play_many(database, Engine, QUICK, part, request.config)
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_m1_workflows_agree_with_the_model(
+    database: MortalDatabase, stage: Stage, part: int, request: pytest.FixtureRequest
+) -> None:
+    play_many(database, stage.make_engine, QUICK_ON_TEMPORAL, PARTS + part, request.config)
 
 
 @pytest.mark.fault
 def test_m1_engine_agrees_with_the_model_in_thousands(
     database: MortalDatabase, request: pytest.FixtureRequest
 ) -> None:
-    chosen = request.config.getoption("--model-seed")
+    play_new(database, Engine, MANY, request.config)
+
+
+@pytest.mark.fault
+def test_m1_workflows_agree_with_the_model_in_thousands(
+    database: MortalDatabase, stage: Stage, request: pytest.FixtureRequest
+) -> None:
+    play_new(database, stage.make_engine, MANY_ON_TEMPORAL, request.config)
+
+
+def play_new(database: MortalDatabase, make: MakeEngine, count: int, config: pytest.Config) -> None:
+    """Play examples that nobody has seen; the seed is printed."""
+    chosen = config.getoption("--model-seed")
     number = randrange(2**32) if chosen is None else chosen
     print(f"to draw the same examples again: --model-seed {number}")
-    play_many(database, request.config.getoption("--model-examples") or MANY, number)
+    play_many(database, make, config.getoption("--model-examples") or count, number, config)
 
 
-def play_many(database: MortalDatabase, count: int, number: int) -> None:
-    """Play examples drawn from a seed. A failing one is printed with what reproduces it."""
+def play_many(
+    database: MortalDatabase, make: MakeEngine, count: int, number: int, config: pytest.Config
+) -> None:
+    """Play examples drawn from a seed. A failing one is printed in its smallest form."""
+    phases = [Phase.generate] if config.getoption("--model-no-shrink") else [Phase.generate, Phase.shrink]
 
     @seed(number)
     @settings(
@@ -54,10 +89,11 @@ def play_many(database: MortalDatabase, count: int, number: int) -> None:
         derandomize=False,
         database=None,
         print_blob=True,
+        phases=phases,
         suppress_health_check=list(HealthCheck),
     )
-    @given(example=examples())
+    @given(example=examples(alone=make is not Engine))
     def run(example: Example) -> None:
-        play(database, example)
+        play(database, example, make)
 
     run()
