@@ -21,6 +21,10 @@ from leadloop.inbox.due import run_due
 from leadloop.inbox.enrolling import enrol_leads
 from leadloop.inbox.erasure import erase_lead
 from leadloop.inbox.ingest import IncomingEvent, ingest
+from leadloop.inbox.operations.commands import cancel_journey, pause_journey, resume_journey
+from leadloop.inbox.operations.log import Caller
+from leadloop.inbox.operations.loop import run_operations
+from leadloop.inbox.operations.sending import start_sending, stop_sending
 from leadloop.inbox.rebuild import begin_rebuild, rebuild_next
 from leadloop.inbox.turn import TurnGapError
 from leadloop.keys import Keys
@@ -28,7 +32,7 @@ from leadloop.language import plan as p
 from leadloop.leads.consent import record_permission
 from leadloop.storage.environment import Environment
 from leadloop.storage.publications import PublicationStore, publish
-from leadloop.storage.tables import Due, Enrolment, EnrolmentStatus, Lead, Message, MessageStatus, Setting
+from leadloop.storage.tables import Due, Enrolment, EnrolmentStatus, Lead, Message, MessageStatus
 from tests.factories import NOW, SECRET, ManualClock, make_lead
 from tests.inbox.driver import journeys, turn
 from tests.model.hazards import Killed, MailServer, MortalDatabase, PlainRenderer
@@ -36,6 +40,7 @@ from tests.model.scenarios import Event
 from tests.model.world import Verdict
 
 _T = TypeVar("_T")
+CALLER = Caller("tests")
 _SOURCES = {
     "form_submitted": "form",
     "lead_created": "import",
@@ -105,11 +110,22 @@ class Engine:
         self.surviving(lambda: enrol_leads(self.env, "welcome", [self.lead_id], key=key))
 
     def stop_mails(self, stop: bool) -> None:
-        def switch() -> None:
-            with self.database.write() as session:
-                session.merge(Setting(key="kill_switch", value={"on": stop}))
+        switch = stop_sending if stop else start_sending
+        self.surviving(lambda: switch(self.env, CALLER))
 
-        self.surviving(switch)
+    def open_journey(self, number: int) -> str | None:
+        """Return the id of the n-th open journey, counted round and round."""
+        found = [one.id for one in journeys(self.env) if one.status != EnrolmentStatus.ENDED]
+        return found[number % len(found)] if found else None
+
+    def pause(self, journey_id: str, clock: str) -> None:
+        self.surviving(lambda: pause_journey(self.env, journey_id, CALLER, clock))
+
+    def resume(self, journey_id: str) -> None:
+        self.surviving(lambda: resume_journey(self.env, journey_id, CALLER))
+
+    def cancel(self, journey_id: str) -> None:
+        self.surviving(lambda: cancel_journey(self.env, journey_id, CALLER))
 
     def kill_sender_at(self, point: str) -> None:
         self._points.append(point)
@@ -163,12 +179,17 @@ class Engine:
         """Apply, run what is due, hand mails over and take turns, until nothing moves."""
         for _ in range(200):
             deaths = self.deaths
-            moved = self.surviving(lambda: apply_once(self.env)) + self.surviving(lambda: run_due(self.env))
+            moved = self.serve()
             for one in journeys(self.env):
                 moved += self._go_on(one)
             if not moved and deaths == self.deaths:
                 return
         raise AssertionError("the engine does not come to rest")
+
+    def serve(self) -> int:
+        """Run what runs beside the workers once; return how much it moved."""
+        loops = (apply_once, run_due, run_operations)
+        return sum(self.surviving(lambda: loop(self.env)) for loop in loops)  # noqa: B023
 
     def _go_on(self, journey: Enrolment) -> bool:
         following = journey.next

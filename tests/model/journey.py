@@ -51,6 +51,12 @@ class Journey:
     head: tuple[str, str | None] = ("none", None)
     """What the last turn asked for: `send` or `call` with a key, `wait`, `end`."""
     due_at: datetime | None = None
+    moved_at: datetime | None = None
+    """When it took its last turn."""
+    clock: str | None = None
+    """While it is paused: whether its wait goes on (`run`), stands still (`freeze`), or begins anew."""
+    frozen: tuple[datetime, datetime | None] | None = None
+    """While its wait stands still: since when, and when it was to end."""
     arms: tuple[Arm, ...] = ()
     taken: BranchTaken | None = None
     traces: list[list[dict[str, Any]]] = field(default_factory=list)
@@ -98,6 +104,18 @@ class Journey:
         )
 
     # --- waits
+
+    @property
+    def waits_for_time(self) -> bool:
+        """Whether it stands in a wait whose clock can be stopped."""
+        kind = self.plan.steps[self.state.step].kind
+        resting = kind == "stream" and self.state.phase == "resting"
+        return self.head[0] == "wait" and (kind in ("wait", "await") or resting)
+
+    @property
+    def wait_began_at(self) -> datetime | None:
+        stream = self.plan.steps[self.state.step].kind == "stream"
+        return self.moved_at if stream else self.state.arrived_at
 
     def wait(self, arms: tuple[Arm, ...], now: datetime) -> BranchTaken | None:
         """Arm the branches and look back; at look-back the first listed one wins."""

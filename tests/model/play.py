@@ -16,10 +16,12 @@ from tests.language.workspaces import compiled
 from tests.model.comparing import check_agreement, check_invariants
 from tests.model.engine import Engine, source_of
 from tests.model.hazards import MortalDatabase
+from tests.model.journey import Journey
 from tests.model.lead import Fact, Lead
 from tests.model.scenarios import (
     SCORING,
     Action,
+    Cancel,
     Confuse,
     Enrol,
     Erase,
@@ -29,7 +31,9 @@ from tests.model.scenarios import (
     KillSender,
     LoseWakes,
     MailServer,
+    Pause,
     Rebuild,
+    Resume,
     StopMails,
     UntilDue,
     Wait,
@@ -88,6 +92,16 @@ class Play:
                 engine.confuse()
             case Rebuild():
                 engine.rebuild()
+            case Pause():
+                self.on_journey(
+                    action.number,
+                    lambda name: engine.pause(name, action.clock),
+                    lambda journey: world.pause(journey, action.clock),
+                )
+            case Resume():
+                self.on_journey(action.number, engine.resume, world.resume)
+            case Cancel():
+                self.on_journey(action.number, engine.cancel, world.cancel)
             case Erase():
                 engine.erase()
                 world.erase()
@@ -99,9 +113,19 @@ class Play:
                 self.wait(timedelta(minutes=action.minutes))
                 self.stop_mails(False)
 
+    def on_journey(
+        self, number: int, in_engine: Callable[[str], None], in_model: Callable[[Journey], None]
+    ) -> None:
+        """Do something to the n-th open journey, where there is one."""
+        name = self.engine.open_journey(number)
+        if name is not None:
+            in_engine(name)
+            self.world.apply_inbox()
+            in_model(next(one for one in self.world.journeys if one.id == name))
+
     def stop_mails(self, stop: bool) -> None:
         self.engine.stop_mails(stop)
-        self.world.mails_stopped = stop
+        self.world.stop_mails(stop)
 
     def wait(self, time: timedelta) -> None:
         """Let time pass, from one instant at which the engine has something to do to the next."""

@@ -76,6 +76,28 @@ class Rebuild:
 
 
 @dataclass(frozen=True)
+class Pause:
+    """Somebody pauses an open journey, the n-th one; its wait goes on, freezes, or begins anew."""
+
+    number: int
+    clock: Literal["run", "freeze", "restart"]
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Somebody lets an open journey go on, the n-th one."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Somebody ends an open journey, the n-th one."""
+
+    number: int
+
+
+@dataclass(frozen=True)
 class Erase:
     """The person is erased."""
 
@@ -104,6 +126,9 @@ Action = (
     | Rebuild
     | LoseWakes
     | StopMails
+    | Pause
+    | Resume
+    | Cancel
     | Erase
 )
 
@@ -258,6 +283,9 @@ def _actions() -> st.SearchStrategy[Action]:
         _faults(),
         _faults(),
         st.builds(StopMails, st.sampled_from((5, 45))),
+        st.builds(Pause, st.integers(0, 1), st.sampled_from(("run", "freeze", "restart"))),
+        st.builds(Resume, st.integers(0, 1)),
+        st.builds(Cancel, st.integers(0, 1)),
     )
 
 
@@ -268,6 +296,12 @@ def _scenes() -> st.SearchStrategy[tuple[Action, ...]]:
     return st.one_of(
         st.sampled_from([(Event("unsubscribed", tuple(one.items())), Enrol()) for one in refusals]),
         st.just((Event("unsubscribed"), asks, Enrol())),
+        st.builds(
+            lambda clock, hours, number: (Pause(number, clock), Wait(hours), Resume(number)),
+            st.sampled_from(("run", "freeze", "restart")),
+            st.sampled_from((1, 30, 24 * 6)),
+            st.integers(0, 1),
+        ),
         st.just((Event("email_bounced", (("kind", "hard"),)), Enrol())),
         st.builds(lambda fault: (fault, Enrol()), _faults()),
         st.builds(lambda fault: (fault, UntilDue()), _faults()),

@@ -263,6 +263,7 @@ class Story:
         """End a journey from outside, in any state; what it has not sent is not sent."""
         journey.status, journey.outcome, journey.ended_at = "ended", outcome, self.now
         journey.due_at, journey.arms, journey.taken = None, (), None
+        journey.clock = journey.frozen = None
         for message in self._messages_of(journey):
             if message.kind == "mail" and message.status in ("new", "held"):
                 why = outcome if outcome in ("unsubscribed", "erased") else "journey_ended"

@@ -45,9 +45,7 @@ from leadloop.contracts import (
     journey_workflow_id,
     journeys_queue,
 )
-from leadloop.inbox.applier import apply_once
 from leadloop.inbox.causes import cause_of
-from leadloop.inbox.due import run_due
 from leadloop.inbox.relay import Relay
 from leadloop.inbox.sweeper import sweep
 from leadloop.inbox.turn import EMAIL_PROVIDER
@@ -242,7 +240,7 @@ class TemporalEngine(Engine):
             self._stage.run(handle.signal(WAKE_SIGNAL, WakeSignal()))
 
     def _serve(self) -> int:
-        moved = self.surviving(lambda: apply_once(self.env)) + self.surviving(lambda: run_due(self.env))
+        moved = self.serve()
         if self._lose_wakes:
             self._lose_wakes = not self.surviving(self._lose)
         return moved + self._relayed()

@@ -77,6 +77,41 @@ class World(Story):
             whens = [arm.match for arm in journey.arms if isinstance(arm.match, p.WhenMatch)]
             assert not any(holds(one.when, values) for one in whens), "a wait was over unnoticed"
 
+    # --- what people do
+
+    def stop_mails(self, stop: bool) -> None:
+        """Stop all mails; when they may go again, those that were held are asked for again at once."""
+        self.mails_stopped = stop
+        for message in self.messages.values():
+            if not stop and (message.status, message.reason) == ("held", "kill_switch"):
+                message.hold_until = self.now
+
+    def pause(self, journey: Journey, clock: str) -> None:
+        """Take no turn until it is resumed; what the lead does still counts."""
+        if journey.status != "running":
+            return
+        journey.status, journey.clock = "paused", clock
+        over = journey.due_at is not None and journey.due_at <= self.now
+        if clock != "run" and journey.waits_for_time and not over:
+            journey.frozen, journey.due_at = (self.now, journey.due_at), None
+
+    def resume(self, journey: Journey) -> None:
+        """Go on; a frozen wait ends so much later, one that begins anew is as long as it was."""
+        if journey.status != "paused":
+            return
+        if journey.frozen is not None:
+            since, due_at = journey.frozen
+            if journey.clock == "restart":
+                since = journey.wait_began_at or since
+            if due_at is not None:
+                journey.due_at = due_at + timedelta(seconds=int((self.now - since).total_seconds()))
+        journey.status, journey.clock, journey.frozen = "running", None, None
+        self.settle()
+
+    def cancel(self, journey: Journey) -> None:
+        self._end(journey, "cancelled", "")
+        self.settle()
+
     # --- turns
 
     def has_turn(self, journey: Journey) -> bool:
@@ -85,7 +120,7 @@ class World(Story):
     def _cause(self, journey: Journey) -> Cause | Literal["closed"] | None:
         """Return why the next turn may be taken; None while it may not."""
         kind, key = journey.head
-        if kind == "end" or journey.status == "held":
+        if kind == "end" or journey.status in ("held", "paused"):
             return None
         if not journey.is_open:
             return None if self._in_flight(journey) else "closed"
@@ -101,7 +136,16 @@ class World(Story):
             return CallFinished(status) if status != "new" else None
         if journey.taken is not None:
             return journey.taken
-        return TimedOut() if journey.due_at is not None and journey.due_at <= self.now else None
+        over = journey.due_at is not None and journey.due_at <= self.now
+        return TimedOut() if over or self._is_released(journey) else None
+
+    def _is_released(self, journey: Journey) -> bool:
+        """Return whether the mail that the journey holds may be asked for again before its time."""
+        sends = journey.state.sends.get(journey.state.step, ())
+        message = self.messages[sends[-1]] if sends else None
+        if journey.state.phase != "held" or message is None or message.hold_until is None:
+            return False
+        return message.status == "held" and message.hold_until <= self.now
 
     def _in_flight(self, journey: Journey) -> bool:
         kind, key = journey.head
@@ -120,6 +164,7 @@ class World(Story):
         if not isinstance(cause, str):
             self._walk(journey, cause, trace)
         journey.turn_no += 1
+        journey.moved_at = self.now
         journey.traces.append(trace)
         self.turning = None
         return True
