@@ -130,8 +130,13 @@ def _text(properties: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return a trace as it is after it was stored."""
-    return json.loads(json.dumps(value, default=str))
+    """Return a trace as it is after it was stored, without the digests of versions."""
+    lines = json.loads(json.dumps(value, default=str))
+    moved = ("step", "did")
+    return [
+        {name: line[name] for name in moved} if line.get("did") == "moved" and "to" in line else line
+        for line in lines
+    ]
 
 
 def check_agreement(engine: Engine, world: World) -> None:

@@ -18,6 +18,7 @@ from leadloop.delivery.smtp import RetryLaterError
 from leadloop.delivery.tokens import Tokens
 from leadloop.inbox.applier import apply_once
 from leadloop.inbox.due import run_due
+from leadloop.inbox.editions import run_editions
 from leadloop.inbox.enrolling import enrol_leads
 from leadloop.inbox.erasure import erase_lead
 from leadloop.inbox.ingest import IncomingEvent, ingest
@@ -25,6 +26,7 @@ from leadloop.inbox.operations.commands import cancel_journey, pause_journey, re
 from leadloop.inbox.operations.log import Caller
 from leadloop.inbox.operations.loop import run_operations
 from leadloop.inbox.operations.sending import start_sending, stop_sending
+from leadloop.inbox.publishing import publish_workspace
 from leadloop.inbox.rebuild import begin_rebuild, rebuild_next
 from leadloop.inbox.turn import TurnGapError
 from leadloop.keys import Keys
@@ -127,6 +129,9 @@ class Engine:
     def cancel(self, journey_id: str) -> None:
         self.surviving(lambda: cancel_journey(self.env, journey_id, CALLER))
 
+    def publish(self, publication: p.Publication) -> None:
+        self.surviving(lambda: publish_workspace(self.env, publication, "tests", self.clock.now()))
+
     def kill_sender_at(self, point: str) -> None:
         self._points.append(point)
 
@@ -188,7 +193,7 @@ class Engine:
 
     def serve(self) -> int:
         """Run what runs beside the workers once; return how much it moved."""
-        loops = (apply_once, run_due, run_operations)
+        loops = (apply_once, run_due, run_operations, run_editions)
         return sum(self.surviving(lambda: loop(self.env)) for loop in loops)  # noqa: B023
 
     def _go_on(self, journey: Enrolment) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from leadloop.conditions import FactValue
@@ -50,13 +50,18 @@ class Journey:
     turn_no: int = 0
     head: tuple[str, str | None] = ("none", None)
     """What the last turn asked for: `send` or `call` with a key, `wait`, `end`."""
-    due_at: datetime | None = None
+    wait_until: datetime | None = None
+    """When its wait was to end when it began."""
+    shift: timedelta = timedelta()
+    """So much later it ends, after it stood still."""
     moved_at: datetime | None = None
     """When it took its last turn."""
     clock: str | None = None
     """While it is paused: whether its wait goes on (`run`), stands still (`freeze`), or begins anew."""
-    frozen: tuple[datetime, datetime | None] | None = None
-    """While its wait stands still: since when, and when it was to end."""
+    frozen_at: datetime | None = None
+    """Since when its wait stands still."""
+    move_to: p.Plan | Literal["finish"] | None = None
+    """The version it goes over to in its next turn; or it ends after its present step."""
     arms: tuple[Arm, ...] = ()
     taken: BranchTaken | None = None
     traces: list[list[dict[str, Any]]] = field(default_factory=list)
@@ -102,6 +107,13 @@ class Journey:
             dates=self.dates(),
             subject_key=self.lead.id,
         )
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When its wait ends; None for never, and while it stands still."""
+        if self.wait_until is None or self.frozen_at is not None:
+            return None
+        return self.wait_until + self.shift
 
     # --- waits
 

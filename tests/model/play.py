@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from leadloop.language.plan import Publication
 from tests.factories import NOW
@@ -23,6 +24,7 @@ from tests.model.scenarios import (
     Action,
     Cancel,
     Confuse,
+    Edit,
     Enrol,
     Erase,
     Event,
@@ -37,6 +39,7 @@ from tests.model.scenarios import (
     StopMails,
     UntilDue,
     Wait,
+    edited,
 )
 from tests.model.world import World
 
@@ -51,7 +54,8 @@ class Play:
     """One example, played by both."""
 
     def __init__(self, database: MortalDatabase, example: Example, make: MakeEngine) -> None:
-        publication = publication_of(example)
+        self.scenario, self.edits = example.scenario, 0
+        publication = publication_of(self.scenario)
         self.engine = engine = make(database, publication, example.opted_in)
         lead = Lead(engine.lead_id, publication, NOW, engine.email)
         if example.opted_in:
@@ -102,6 +106,12 @@ class Play:
                 self.on_journey(action.number, engine.resume, world.resume)
             case Cancel():
                 self.on_journey(action.number, engine.cancel, world.cancel)
+            case Edit():
+                self.edits += 1
+                self.scenario = edited(self.scenario, self.edits, action.on_edit)
+                publication = publication_of(self.scenario)
+                engine.publish(publication)
+                world.publish(publication)
             case Erase():
                 engine.erase()
                 world.erase()
@@ -157,9 +167,9 @@ def fact_of(event: Event, send_key: str | None, world: World) -> Fact:
     )
 
 
-def publication_of(example: Example) -> Publication:
+def publication_of(scenario: dict[str, Any]) -> Publication:
     with tempfile.TemporaryDirectory() as folder:
-        files = {**files_of(dump(example.scenario, Random(0))), "scenarios/scoring.yaml": SCORING}
+        files = {**files_of(dump(scenario, Random(0))), "scenarios/scoring.yaml": SCORING}
         return compiled(Path(folder), files).require()
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from hypothesis import strategies as st
 
-from tests.language.documents import PLAIN_STEPS, Draw, Step, Writer
+from tests.language.documents import PLAIN_STEPS, SPANS, Draw, Step, Writer
 
 KILLS = ("before", "after")
 SENDER_POINTS = ("before_claim", "after_claim", "after_data", "after_250", "before_record", "after_record")
@@ -98,6 +98,13 @@ class Cancel:
 
 
 @dataclass(frozen=True)
+class Edit:
+    """Somebody publishes the scenario with other times and one more step."""
+
+    on_edit: Literal["stay", "move", "finish", "exit"]
+
+
+@dataclass(frozen=True)
 class Erase:
     """The person is erased."""
 
@@ -129,6 +136,7 @@ Action = (
     | Pause
     | Resume
     | Cancel
+    | Edit
     | Erase
 )
 
@@ -269,24 +277,28 @@ def _faults() -> st.SearchStrategy[Action]:
     )
 
 
-def _actions() -> st.SearchStrategy[Action]:
+def _people() -> st.SearchStrategy[Action]:
     return st.one_of(
-        _events(),
-        _events(),
-        _events(),
-        st.just(Enrol()),
-        st.builds(Wait, st.sampled_from((1, 5, 20, 24, 72, 24 * 8))),
-        st.just(UntilDue()),
-        st.just(UntilDue()),
-        st.just(UntilDue()),
-        st.just(UntilDue()),
-        _faults(),
-        _faults(),
         st.builds(StopMails, st.sampled_from((5, 45))),
         st.builds(Pause, st.integers(0, 1), st.sampled_from(("run", "freeze", "restart"))),
         st.builds(Resume, st.integers(0, 1)),
         st.builds(Cancel, st.integers(0, 1)),
+        st.builds(Edit, st.sampled_from(("move", "move", "move", "finish", "exit", "stay"))),
+        st.builds(Edit, st.just("move")),
     )
+
+
+def _actions() -> st.SearchStrategy[Action]:
+    time = st.one_of(
+        st.builds(Wait, st.sampled_from((1, 5, 20, 24, 72, 24 * 8))), st.just(UntilDue()), st.just(UntilDue())
+    )
+    return _weighed((_events(), 5), (time, 5), (_people(), 3), (_faults(), 2), (st.just(Enrol()), 1))
+
+
+def _weighed(*choices: tuple[st.SearchStrategy[Any], int]) -> st.SearchStrategy[Any]:
+    """Choose one, by weight. `one_of` would choose evenly among everything in them."""
+    drawn = [one for one, weight in choices for _ in range(weight)]
+    return st.integers(0, len(drawn) - 1).flatmap(lambda number: drawn[number])
 
 
 def _scenes() -> st.SearchStrategy[tuple[Action, ...]]:
@@ -316,20 +328,37 @@ def _endings() -> st.SearchStrategy[tuple[Action, ...]]:
     return st.one_of(st.just(()), st.just(()), erased)
 
 
+def edited(scenario: dict[str, Any], number: int, on_edit: str) -> dict[str, Any]:
+    """Return the next version of a scenario: its times are others, and it has one more step at its end."""
+    later = {"id": f"new-{number}", "send": {"template": "mail/case"}}
+    changed: dict[str, Any] = _retimed(scenario, number)
+    return {**changed, "on_edit": {"default": on_edit}, "steps": [*changed["steps"], later]}
+
+
+def _retimed(node: Any, number: int, under: str = "") -> Any:
+    if isinstance(node, dict):
+        return {name: _retimed(value, number, name) for name, value in node.items()}
+    if isinstance(node, list):
+        return [_retimed(value, number) for value in node]
+    if under in ("wait", "timeout", "every") and node in SPANS:
+        return SPANS[(SPANS.index(node) + number) % len(SPANS)]
+    return node
+
+
 def examples(most_actions: int = 14, *, alone: bool = False) -> st.SearchStrategy[Example]:
     """Draw examples. The lead is enrolled early, so that something is going on.
 
     With `alone` the lead is in one journey at a time.
     """
+    one = _actions().map(lambda action: (action,))
+    scenes = st.lists(_weighed((one, 3), (_scenes(), 1)), min_size=4, max_size=most_actions)
     return st.builds(
         lambda scenario, opted_in, before, after, end: Example(
-            scenario, opted_in, (*before, Enrol(), *after, *end)
+            scenario, opted_in, (*before, Enrol(), *chain.from_iterable(after), *end)
         ),
         scenarios(alone),
         st.sampled_from((True, True, True, False)),
         st.lists(_faults(), max_size=2),
-        st.lists(
-            st.one_of(*[_actions().map(lambda one: (one,))] * 3, _scenes()), min_size=4, max_size=most_actions
-        ).map(lambda scenes: tuple(chain.from_iterable(scenes))),
+        scenes,
         _endings(),
     )

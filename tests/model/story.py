@@ -262,8 +262,8 @@ class Story:
     def _end(self, journey: Journey, outcome: str, reason: str) -> None:
         """End a journey from outside, in any state; what it has not sent is not sent."""
         journey.status, journey.outcome, journey.ended_at = "ended", outcome, self.now
-        journey.due_at, journey.arms, journey.taken = None, (), None
-        journey.clock = journey.frozen = None
+        journey.wait_until, journey.arms, journey.taken = None, (), None
+        journey.clock = journey.frozen_at = None
         for message in self._messages_of(journey):
             if message.kind == "mail" and message.status in ("new", "held"):
                 why = outcome if outcome in ("unsubscribed", "erased") else "journey_ended"

@@ -5,7 +5,8 @@ the checker finds nothing. The engine is played in two ways: by its functions al
 its workflows on the time-skipping server.
 
 The model does not know, and so nothing draws: `hand_off`, `task`, `recycle`, an `experiment` with a `rest`,
-entries by time, records, companies, several leads, mails that are refused before `DATA`.
+entries by time, records, companies, several leads, mails that are refused before `DATA`, paused scenarios,
+new versions in which a step is gone or of another kind. With workflows the lead is in one scenario at a time.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from leadloop.journey.decide import decide
-from leadloop.journey.state import CallFinished, Cause, Continued, MessageFinished, Started, TimedOut
+from leadloop.journey.state import CallFinished, Cause, Continued, MessageFinished, Moved, Started, TimedOut
 from leadloop.language import plan as p
 from tests.model.effects import carry_out
 from tests.model.journey import Journey, Message
@@ -93,24 +93,38 @@ class World(Story):
         journey.status, journey.clock = "paused", clock
         over = journey.due_at is not None and journey.due_at <= self.now
         if clock != "run" and journey.waits_for_time and not over:
-            journey.frozen, journey.due_at = (self.now, journey.due_at), None
+            journey.frozen_at = self.now
 
     def resume(self, journey: Journey) -> None:
         """Go on; a frozen wait ends so much later, one that begins anew is as long as it was."""
         if journey.status != "paused":
             return
-        if journey.frozen is not None:
-            since, due_at = journey.frozen
-            if journey.clock == "restart":
-                since = journey.wait_began_at or since
-            if due_at is not None:
-                journey.due_at = due_at + timedelta(seconds=int((self.now - since).total_seconds()))
-        journey.status, journey.clock, journey.frozen = "running", None, None
+        since, again = journey.frozen_at, journey.clock == "restart"
+        if since is not None and again:
+            since, journey.shift = journey.wait_began_at or since, timedelta()
+        if since is not None:
+            journey.shift += timedelta(seconds=int((self.now - since).total_seconds()))
+        journey.status, journey.clock, journey.frozen_at = "running", None, None
         self.settle()
 
     def cancel(self, journey: Journey) -> None:
         self._end(journey, "cancelled", "")
         self.settle()
+
+    def publish(self, publication: p.Publication) -> None:
+        """Make a new version live, and tell the journeys in flight what `on_edit` says."""
+        self.apply_inbox()
+        self.lead.publication = publication
+        for journey in self.open_journeys:
+            newest = publication.plans[journey.plan.scenario]
+            what = newest.on_edit.default
+            if journey.plan == newest or what == "stay":
+                continue
+            if what == "exit":
+                self._end(journey, "edited", "")
+                self.settle()
+            else:
+                journey.move_to = newest if what == "move" else "finish"
 
     # --- turns
 
@@ -134,6 +148,8 @@ class World(Story):
         if kind == "call":
             status = self.calls[key or ""]
             return CallFinished(status) if status != "new" else None
+        if isinstance(journey.move_to, p.Plan):
+            return Moved()
         if journey.taken is not None:
             return journey.taken
         over = journey.due_at is not None and journey.due_at <= self.now
@@ -160,9 +176,22 @@ class World(Story):
             return False
         self.turning = journey
         trace: list[dict[str, Any]] = []
-        journey.head, journey.due_at = ("end", None), None
-        if not isinstance(cause, str):
+        kept = (journey.wait_until, journey.shift)
+        journey.head, journey.wait_until, journey.shift = ("end", None), None, timedelta()
+        if isinstance(cause, Moved) and isinstance(journey.move_to, p.Plan):
+            trace.append({"step": journey.state.step, "did": "moved"})
+            journey.plan, journey.move_to = journey.move_to, None
+            kind = journey.plan.steps[journey.state.step].kind
+            if kind not in ("wait", "await") and journey.taken is None:
+                journey.head, (journey.wait_until, journey.shift) = ("wait", None), kept
+                cause = None
+            elif kind not in ("wait", "await"):
+                cause = journey.taken
+        if cause is not None and not isinstance(cause, str):
+            visits = journey.state.visits
             self._walk(journey, cause, trace)
+            if isinstance(cause, Moved) and journey.state.visits == visits:  # the same wait, worked out anew
+                journey.shift = kept[1]
         journey.turn_no += 1
         journey.moved_at = self.now
         journey.traces.append(trace)
@@ -173,7 +202,8 @@ class World(Story):
         walked = 0
         while True:
             facts = journey.facts(self.now, self._had())
-            decision = decide(journey.plan, journey.state, facts, cause, self.now, walked)
+            last = journey.move_to == "finish"
+            decision = decide(journey.plan, journey.state, facts, cause, self.now, walked, last)
             walked, journey.state = decision.steps_walked, decision.state
             journey.arms, journey.taken = (), None
             trace.extend(decision.trace)
@@ -188,7 +218,7 @@ class World(Story):
             elif stop.kind == "wait":
                 taken = journey.wait(stop.arms, self.now)
                 if taken is None:
-                    journey.head, journey.due_at = ("wait", None), stop.due_at
+                    journey.head, journey.wait_until = ("wait", None), stop.due_at
                     return
                 cause = taken
             else:
