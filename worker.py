@@ -43,6 +43,7 @@ from leadloop.failpoints import failpoint
 from leadloop.inbox.engine_metrics import EngineMetrics
 from leadloop.inbox.services import run_services
 from leadloop.inbox.turn import EMAIL_PROVIDER
+from leadloop.inbox.watermark import WatermarkKeeper
 from leadloop.keys import Keys
 from leadloop.settings import Settings
 from leadloop.storage.database import Database
@@ -50,6 +51,7 @@ from leadloop.storage.environment import Environment
 from leadloop.storage.migrations import check_schema
 from leadloop.storage.publications import PublicationStore
 from workflows.journey import JourneyWorkflow
+from workflows.watermark import WatermarkWorkflow
 
 JOURNEY_THREADS = 4
 JOURNEYS_AT_ONCE = 4
@@ -136,7 +138,7 @@ def journeys_worker(
     return Worker(
         shared.client,
         task_queue=journeys_queue(shared.workspace),
-        workflows=[JourneyWorkflow],
+        workflows=[JourneyWorkflow, WatermarkWorkflow],
         activities=[journeys.take_turn],
         activity_executor=threads,
         # The workflow holds no logic; tests run it in the sandbox, which costs more than it does.
@@ -239,6 +241,8 @@ async def running_engine(
         if settings is not None and settings.metrics_port is not None:
             registry.register(EngineMetrics(env, shared.build))
             stack.enter_context(serving_metrics(registry, settings.metrics_host, settings.metrics_port))
+        keeper = WatermarkKeeper(env, client, workspace)
+        await keeper.look_first()  # no mail before it is known that this is the newest database
         journey_threads = stack.enter_context(ThreadPoolExecutor(JOURNEY_THREADS, "journeys"))
         integration_threads = stack.enter_context(ThreadPoolExecutor(INTEGRATION_THREADS, "integrations"))
         email_threads = stack.enter_context(ThreadPoolExecutor(EMAIL_THREADS, "email"))
@@ -251,7 +255,14 @@ async def running_engine(
         await stack.enter_async_context(running(workers))
         services = asyncio.create_task(
             run_services(
-                env, client, workspace, stop, searchable=searchable, build=shared.build, alerts_to=alerts_to
+                env,
+                client,
+                workspace,
+                stop,
+                searchable=searchable,
+                build=shared.build,
+                alerts_to=alerts_to,
+                keeper=keeper,
             )
         )
         try:

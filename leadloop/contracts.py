@@ -20,7 +20,9 @@ WATERMARK_WORKFLOW = "WatermarkWorkflow"
 MIRROR_SIGNAL = "mirror"
 
 MOST_TOMBSTONES = 2000
-"""Erasures that a watermark remembers: the newest ones, about 400 kB."""
+MOST_REFUSALS = 4000
+"""Erasures and refusals that a watermark remembers: the newest ones, about half a megabyte each at most.
+Temporal takes two in one payload."""
 
 SEARCH_ATTRIBUTES = SCENARIO, SCENARIO_VERSION, LEAD_ID = "Scenario", "ScenarioVersion", "LeadId"
 """Names of the search attributes of a journey; each is a keyword."""
@@ -42,11 +44,24 @@ class JourneyInput(Wire):
     """The turn to ask for first."""
 
 
+class Letter(Wire):
+    """Which message is sent, in ids and names: enough to know it again where its row was lost."""
+
+    send_key: str
+    kind: str = "mail"
+    step_id: str = ""
+    visit: int = 1
+    topic: str | None = None
+    template: str = ""
+
+
 class Next(Wire):
     """What a journey does after a turn. Stands on the enrolment; the workflow carries it out."""
 
     kind: Literal["send", "call", "wait", "end"]
     message_id: str | None = None
+    letter: Letter | None = None
+    """What the message is, for `send`."""
     call_id: str | None = None
     """Of the outside call to make, for `call`."""
     task_queue: str | None = None
@@ -92,6 +107,8 @@ class SendRequest(Wire):
     generation: int
     turn_no: int | None = None
     """The turn that asked for it, for logs."""
+    letter: Letter | None = None
+    """Not for the sender, which reads the row: for whoever reads the history after a restore."""
 
 
 class SendReply(Wire):
@@ -125,6 +142,14 @@ class ErasedLead(Wire):
     suppressed: tuple[str, ...] = ()
 
 
+class RefusedTopic(Wire):
+    """That a person refused a topic, or all of them (`*`)."""
+
+    lead_id: str
+    topic: str
+    at: datetime
+
+
 class Watermark(Wire):
     """How far a database was, kept outside it, so that an older copy of it is recognised."""
 
@@ -139,6 +164,10 @@ class Watermark(Wire):
     """The latest instant at which the engine was known to run on this database."""
     tombstones: tuple[ErasedLead, ...] = ()
     """The newest erasures, oldest first."""
+    refusals: tuple[RefusedTopic, ...] = ()
+    """The newest refusals, oldest first."""
+    origin: str = ""
+    """Id of the report that the watermark began with: another one, and it was lost and begun anew."""
 
     def joined(self, newer: Watermark) -> Watermark:
         """Return what is known after another report: the higher numbers of one database and epoch."""
@@ -148,13 +177,16 @@ class Watermark(Wire):
             newer = newer.model_copy(update={"handed_over": 0, "erased": 0, "epoch": self.epoch})
         known = {one.lead_id: one for one in self.tombstones}
         known.update({one.lead_id: one for one in newer.tombstones})
+        refused = {(one.lead_id, one.topic): one for one in (*self.refusals, *newer.refusals)}
         again = newer.epoch > self.epoch
         return newer.model_copy(
             update={
                 "handed_over": newer.handed_over if again else max(self.handed_over, newer.handed_over),
                 "erased": newer.erased if again else max(self.erased, newer.erased),
                 "at": max(self.at, newer.at),
+                "origin": self.origin,
                 "tombstones": tuple(known.values())[-MOST_TOMBSTONES:],
+                "refusals": tuple(refused.values())[-MOST_REFUSALS:],
             }
         )
 

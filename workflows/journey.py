@@ -141,7 +141,10 @@ class JourneyWorkflow:
         return workflow.start_activity(
             SEND_MESSAGE,
             SendRequest(
-                message_id=following.message_id or "", generation=start.generation, turn_no=reply.turn_no
+                message_id=following.message_id or "",
+                generation=start.generation,
+                turn_no=reply.turn_no,
+                letter=following.letter,
             ),
             result_type=SendReply,
             task_queue=following.task_queue,

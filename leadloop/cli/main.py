@@ -39,7 +39,7 @@ class Commands(LazyGroup):
         LazyCommand("import", "leadloop.cli.imports:import_file", "Import leads or records from a CSV file."),
         LazyCommand("deal", "leadloop.cli.deal:app", "Report what became of a deal."),
         LazyCommand(
-            "recover", "leadloop.cli.recover:recover", "Rebuild workflows after Temporal lost its data."
+            "recover", "leadloop.cli.recover:recover", "Recover from lost Temporal data or a restored backup."
         ),
         LazyCommand("doctor", "leadloop.cli.doctor:doctor", "Check the invariants of the database."),
         LazyCommand("serve", "leadloop.cli.serve:serve", "Run only the web server."),

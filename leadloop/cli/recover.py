@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from leadloop.cli.accepting import Unproven, accept
 from leadloop.cli.environments import StateOption, open_environment, settings_for
 from leadloop.cli.output import JsonOption, print_json, print_table
 from leadloop.cli.temporal_service import connect_for
@@ -31,6 +32,20 @@ def recover(
     from_start: Annotated[
         bool, typer.Option("--from-start", help="Begin anew instead of going on with a stopped recovery.")
     ] = False,
+    accept_restore: Annotated[
+        bool,
+        typer.Option(
+            "--accept-restore", help="The database was restored from a backup: find out what was sent since."
+        ),
+    ] = False,
+    unproven: Annotated[
+        Unproven,
+        typer.Option(
+            "--unproven",
+            help="With --accept-restore: what becomes of journeys of which nobody knows what they sent.",
+        ),
+    ] = Unproven.HOLD,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --accept-restore: do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")] = False,
     state: StateOption = None,
     as_json: JsonOption = False,
@@ -40,9 +55,16 @@ def recover(
     For a Temporal service that lost its data. Nothing is sent twice, workers may run meanwhile, and a
     recovery that was stopped goes on when the command is given again. Without workers the workflows are
     started all the same and wait for them.
+
+    With --accept-restore, for a database that was restored from a backup while mails went out: first what
+    was done since is taken from Temporal, then senders, which stand still until then, go on.
     """
     settings = settings_for(state)
+    if accept_restore:
+        accept(settings, state, per_second, unproven, dry_run=dry_run, yes=yes, as_json=as_json)
+        return
     with open_environment(state) as env:
+        _check_gate(env)
         _check_scenario(env, scenario)
         if dry_run:
             _show_plan(env, scenario, as_json)
@@ -50,7 +72,7 @@ def recover(
         rebuild, goes_on = _begin(env, scenario, from_start)
         if goes_on and not as_json:
             typer.echo(f"going on with the recovery of {rebuild.began_at}: {rebuild.done:,} were done")
-        done, waiting = asyncio.run(_run(env, settings, rebuild, per_second, quiet=as_json))
+        done, waiting = asyncio.run(restart_all(env, settings, rebuild, per_second, quiet=as_json))
     if as_json:
         print_json(
             {
@@ -64,6 +86,17 @@ def recover(
     typer.echo(f"restarted {done.done:,} of {rebuild.total:,} journeys")
     if waiting:
         typer.echo(f"{waiting:,} starts were not taken by Temporal yet; a running worker sends them again")
+
+
+def _check_gate(env: Environment) -> None:
+    """Exit where the database is an older copy: rebuilding alone would not make it send."""
+    from leadloop.inbox.restored import describe_gate
+
+    with env.database.read() as session:
+        gate = describe_gate(session)
+    if gate is not None:
+        typer.echo(f"{gate['text']}; nothing is sent: give --accept-restore, with --dry-run first", err=True)
+        raise typer.Exit(1)
 
 
 def _check_scenario(env: Environment, scenario: str | None) -> None:
@@ -97,7 +130,7 @@ def _begin(env: Environment, scenario: str | None, from_start: bool) -> tuple[Re
     return begin_rebuild(env, scenario), False
 
 
-async def _run(
+async def restart_all(
     env: Environment, settings: Settings, rebuild: Rebuild, per_second: int, quiet: bool
 ) -> tuple[Rebuild, int]:
     """Restart batch by batch; return the place reached and how many starts are still to be sent."""

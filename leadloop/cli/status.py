@@ -25,6 +25,9 @@ def status(state: StateOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(document)
         return
+    if document["restored"]:
+        typer.echo(f"STOPPED: {document['restored']['text']}.")
+        typer.echo("No mail is sent, no journey moves. See `leadloop recover --accept-restore --dry-run`.\n")
     rows = document["scenarios"]
     columns = ("scenario", "entered", "running", "held", "paused", "ended")
     outcomes = [", ".join(f"{name} {number}" for name, number in row["outcomes"].items()) for row in rows]
@@ -78,6 +81,7 @@ def _document(env: Environment) -> dict[str, Any]:
     from leadloop.inbox.alerts import open_alerts
     from leadloop.inbox.editions import edition_progress
     from leadloop.inbox.presence import live_workers
+    from leadloop.inbox.restored import describe_gate
     from leadloop.inbox.sweeper import OVERDUE
     from leadloop.storage.tables import Enrolment, EnrolmentStatus, Event, Message, MessageStatus, Wake
     from leadloop.web.counts import scenario_counts
@@ -95,6 +99,7 @@ def _document(env: Environment) -> dict[str, Any]:
         ).all()
         messages = session.exec(select(Message.status, func.count()).group_by(col(Message.status))).all()
         return {
+            "restored": describe_gate(session),
             "scenarios": [one.as_json() for one in scenario_counts(session, publication)],
             "next_due_at": session.exec(select(func.min(Enrolment.due_at)).where(running)).one(),
             "overdue": count(select(func.count()).select_from(Enrolment).where(late)),

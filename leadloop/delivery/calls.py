@@ -28,6 +28,7 @@ from leadloop.delivery.signing import signed_headers
 from leadloop.delivery.smtp import RetryLaterError
 from leadloop.inbox.apply import apply_pending
 from leadloop.inbox.calls import FINISHED
+from leadloop.inbox.restored import RESTORED, is_restored
 from leadloop.language.plan import canonical
 from leadloop.settings import Endpoint
 from leadloop.storage.database import RowMissingError, lock_enrolment, lock_lead
@@ -109,6 +110,8 @@ class CallOutbox:
         """Take the call for this attempt, or return the status that ends it. Commits."""
         body = self._written(call_id)
         with self._env.database.write() as session:
+            if is_restored(session):
+                raise RetryLaterError(RESTORED)
             call, lead, enrolment = _lock(session, self._env, call_id)
             if generation < enrolment.generation:
                 return SUPERSEDED

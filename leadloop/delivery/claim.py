@@ -11,12 +11,14 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
+from leadloop.delivery.handovers import count_handover
 from leadloop.delivery.limits import Hold, cap_hold, window_hold
 from leadloop.delivery.smtp import RetryLaterError
 from leadloop.inbox.apply import apply_pending
 from leadloop.inbox.operations.pausing import PAUSED
 from leadloop.inbox.operations.scenario_pauses import scenario_pause
 from leadloop.inbox.operations.sending import KILL_SWITCH, is_stopped
+from leadloop.inbox.restored import RESTORED, is_restored
 from leadloop.leads.consent import may_mail
 from leadloop.storage.columns import new_id
 from leadloop.storage.database import lock_enrolment, lock_lead, lock_message
@@ -67,8 +69,10 @@ def claim_message(session: Session, env: Environment, message_id: str, generatio
     """Take the mail for this attempt, or say why not. The caller commits.
 
     A refusal is written to the row: `skipped` or `held`, with its reason. Raises `RetryLaterError` for
-    a notice that must wait.
+    a notice that must wait, and for every message while the gate is closed: the row stays as it is then.
     """
+    if is_restored(session):
+        raise RetryLaterError(RESTORED)
     rows = lock_for(session, message_id, apply_in=env)
     now = env.clock.now()
     message = rows.message
@@ -90,6 +94,7 @@ def claim_message(session: Session, env: Environment, message_id: str, generatio
         message.claim_token, message.claim_generation = new_id(), generation
         message.claimed_at = now
         message.attempts += 1
+        count_handover(session, message.id)
     session.add(message)
     token = message.claim_token if message.status == MessageStatus.SENDING else None
     return Claim(message.status.value, token)

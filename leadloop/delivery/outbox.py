@@ -28,6 +28,7 @@ from leadloop.delivery.tokens import Tokens
 from leadloop.failpoints import FailPoint, no_failpoint
 from leadloop.inbox.exits import unsent_reason
 from leadloop.inbox.ingest import IncomingEvent, ingest
+from leadloop.inbox.restored import RESTORED, is_restored
 from leadloop.storage.database import RowMissingError
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment, EnrolmentStatus, Lead, Message, MessageStatus
@@ -99,6 +100,8 @@ class Outbox:
     def _prepare(self, message_id: str, generation: int) -> _Ready | str:
         """Return the rendered mail, or the status that ends this attempt."""
         with self._env.database.read() as session:
+            if is_restored(session):  # the claim asks again; this one saves the connection
+                raise RetryLaterError(RESTORED)
             message, lead, enrolment = _load(session, message_id)
         if generation < enrolment.generation:
             return SUPERSEDED

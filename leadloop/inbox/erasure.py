@@ -20,6 +20,7 @@ from sqlmodel import Session, SQLModel, col, delete, select, update
 from leadloop.contracts import ErasedLead
 from leadloop.inbox import exits
 from leadloop.inbox.apply import Application
+from leadloop.inbox.operations.log import Caller, write_operation
 from leadloop.leads.addresses import AddressError, email_key
 from leadloop.leads.consent import suppress, suppression_hash
 from leadloop.leads.identity import EMAIL
@@ -35,6 +36,7 @@ from leadloop.storage.tables import (
     Lead,
     Link,
     Message,
+    Operation,
     Record,
     Suppression,
     Task,
@@ -122,12 +124,14 @@ def erase_locked(session: Session, env: Environment, lead: Lead, by: str, at: da
     )
     _empty(session, Deal, col(Deal.lead_id).in_(ids), note=None)
     _empty(session, Task, col(Task.lead_id).in_(ids), date=None)
+    _empty(session, Operation, col(Operation.enrolment_id).in_(_journeys_of(ids)), reason="")
     session.exec(delete(Due).where(col(Due.lead_id).in_(ids)))
     _forget_results(session, ids)
     _forget_visitors(session, ids)
     for row in session.exec(select(Lead).where(col(Lead.id).in_(ids))).all():
         _empty_lead(row, at)
         session.add(row)
+    write_operation(session, env, Caller(by), "erase", lead_id=lead.id)
     session.flush()
     return erasure
 
@@ -259,6 +263,10 @@ def _let_go_of_records(session: Session, env: Environment, ids: Sequence[str]) -
         row.lead_id = None
         session.add(row)
     return len(rows)
+
+
+def _journeys_of(ids: Sequence[str]) -> Any:
+    return select(Enrolment.id).where(col(Enrolment.lead_id).in_(ids))
 
 
 def _forget_results(session: Session, ids: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ It is one row of `setting`, which every claim reads in its own transaction.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import structlog
@@ -18,6 +19,9 @@ from leadloop.storage.tables import Setting
 RESTORED = "restored"
 """Setting, and the reason of a mail that is held because of it."""
 
+_LOST_MESSAGES = "lost_messages"
+_MOST_LOST = 10_000
+_NUMBERS = {"database_id", "epoch", "handed_over", "erased"}
 _log = structlog.get_logger()
 
 WORDS = {
@@ -46,6 +50,19 @@ def describe_gate(session: Session) -> dict[str, Any] | None:
     return {**value, "text": WORDS.get(str(value.get("why")), "this database must not send")}
 
 
+def note_lost_messages(session: Session, message_ids: Collection[str]) -> None:
+    """Remember messages that went out, whose rows and journeys an accepted database does not have."""
+    row = session.get(Setting, _LOST_MESSAGES) or Setting(key=_LOST_MESSAGES, value={"ids": []})
+    row.value = {"ids": sorted({*row.value["ids"], *message_ids})[-_MOST_LOST:]}
+    session.add(row)
+
+
+def lost_messages(session: Session) -> frozenset[str]:
+    """Return messages that went out and have no row, because the database was restored since."""
+    row = session.get(Setting, _LOST_MESSAGES)
+    return frozenset(row.value["ids"]) if row is not None else frozenset()
+
+
 def close_the_gate(env: Environment, why: str, known: Watermark, mine: Watermark) -> None:
     """Stop senders, sweeper and what time causes, in every process, until an operator accepts."""
     with env.database.write() as session:
@@ -54,8 +71,8 @@ def close_the_gate(env: Environment, why: str, known: Watermark, mine: Watermark
                 "why": why,
                 "found_at": mine.at.isoformat(),
                 "ran_until": known.at.isoformat(),
-                "known": known.model_dump(mode="json", exclude={"tombstones", "at"}),
-                "found": mine.model_dump(mode="json", exclude={"tombstones", "at"}),
+                "known": known.model_dump(mode="json", include=_NUMBERS),
+                "found": mine.model_dump(mode="json", include=_NUMBERS),
             }
             session.add(Setting(key=RESTORED, value=value))
     _log.error(

@@ -23,9 +23,11 @@ from leadloop.inbox.operations.loop import run_operations
 from leadloop.inbox.operations.topic import OPERATIONS
 from leadloop.inbox.presence import BEAT_SECONDS, Presence
 from leadloop.inbox.relay import Relay
+from leadloop.inbox.restored import gate_is_closed
 from leadloop.inbox.sweeper import sweep
 from leadloop.inbox.wakes import WAKES
 from leadloop.inbox.watch import Watch
+from leadloop.inbox.watermark import WatermarkKeeper
 from leadloop.scoring.reading import DUES
 from leadloop.settings import Endpoint
 from leadloop.storage.environment import Environment
@@ -33,6 +35,7 @@ from leadloop.storage.environment import Environment
 _POLL_SECONDS = 0.25
 _WARPED_POLL_SECONDS = 0.03
 _SWEEP_SECONDS = 15.0
+_WATERMARK_SECONDS = 10.0
 _BACKFILL_SECONDS = 2.0
 _MOST_BACKLOG = 100
 """Workflow tasks that may wait in the queue before the sweeper holds back."""
@@ -49,6 +52,7 @@ async def run_services(
     searchable: bool = False,
     build: str = "",
     alerts_to: Endpoint | None = None,
+    keeper: WatermarkKeeper | None = None,
 ) -> None:
     """Run all loops until `stop` is set. A loop that fails waits a little and goes on.
 
@@ -59,6 +63,7 @@ async def run_services(
     """
     poll = _WARPED_POLL_SECONDS if env.clock.warped else _POLL_SECONDS
     relay = Relay(env, client, workspace, searchable)
+    keeper = keeper or WatermarkKeeper(env, client, workspace)
     dues = Watch(env, DUES, lambda: earliest_due(env))
     presence, posts = Presence(env, build), AlertPosts(env, alerts_to)
     halt = threading.Event()
@@ -69,22 +74,31 @@ async def run_services(
 
     async def sweep_once() -> int:
         # Overdue because the workers are busy is not stuck: a restart would only add to the queue.
+        if await asyncio.to_thread(gate_is_closed, env):
+            return 0
         if await relay.backlog() <= _MOST_BACKLOG:
             await asyncio.to_thread(sweep, env)
             await restart_missing(env, client)
         return 0
 
+    def run_dues() -> int:
+        # While the gate is closed nothing may begin by time: the lost database may have begun it already.
+        return run_due(env) if dues.is_due() and not gate_is_closed(env) else 0
+
     await asyncio.gather(
         halt_threads(),
         _in_thread("applier", lambda: apply_once(env), env, _POLL_SECONDS, halt, EVENTS),
-        _in_thread("due", lambda: run_due(env) if dues.is_due() else 0, env, poll, halt),
+        _in_thread("due", run_dues, env, poll, halt),
         _in_thread("editions", lambda: run_editions(env), env, _BACKFILL_SECONDS, halt, EDITIONS),
         _in_thread("operations", lambda: run_operations(env), env, _BACKFILL_SECONDS, halt, OPERATIONS),
         _in_thread("alerts", lambda: watch(env) and 0, env, ALERT_SECONDS, halt),
         _in_thread("alert_posts", posts.run_once, env, ALERT_SECONDS, halt),
         _in_thread("presence", presence.beat, env, BEAT_SECONDS, halt),
-        _in_thread("backfill", lambda: run_backfill(env), env, _BACKFILL_SECONDS, halt),
+        _in_thread(
+            "backfill", lambda: 0 if gate_is_closed(env) else run_backfill(env), env, _BACKFILL_SECONDS, halt
+        ),
         _loop("relay", relay.run_once, env, poll, stop, WAKES),
+        _loop("watermark", keeper.run_once, env, _WATERMARK_SECONDS, stop),
         _loop("sweeper", sweep_once, env, _SWEEP_SECONDS, stop),
     )
     await asyncio.to_thread(presence.leave)

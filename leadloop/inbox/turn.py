@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlmodel import select
 
-from leadloop.contracts import Next, TurnReply, TurnRequest, email_queue, integrations_queue
+from leadloop.contracts import Letter, Next, TurnReply, TurnRequest, email_queue, integrations_queue
 from leadloop.inbox import waits
 from leadloop.inbox.apply import Application
 from leadloop.inbox.calls import find_call
@@ -34,6 +34,7 @@ from leadloop.inbox.holding import is_held_in_a_wait
 from leadloop.inbox.journey_facts import JourneyReader, journey_facts
 from leadloop.inbox.operations.retrying import cause_again
 from leadloop.inbox.operations.scenario_pauses import follow_scenario
+from leadloop.inbox.restored import is_restored
 from leadloop.inbox.sales_lock import settle_clock
 from leadloop.journey.decide import decide
 from leadloop.journey.state import (
@@ -58,6 +59,8 @@ EMAIL_PROVIDER = "smtp"
 _CALL_SECONDS = 60.0
 _CALL_RETRY_FIRST, _CALL_RETRY_MOST = 5.0, 3600.0
 """Seconds between tries of a call; doubled each time. The call itself gives up after a day."""
+_GATE_SECONDS = 60.0
+"""How soon a journey asks again while the gate is closed."""
 _WAKE_SLACK = 30.0
 """Extra real seconds on timers under a warped clock, where the relay wakes due journeys."""
 
@@ -76,6 +79,13 @@ def take_turn(env: Environment, request: TurnRequest) -> TurnReply:
         lead = lock_lead(session, lead_id or "")
         enrolment = lock_enrolment(session, request.enrolment_id)
         real_now = env.clock.at(request.now)
+        if is_restored(session):  # an older copy of the database: journeys stand still until it is accepted
+            return TurnReply(
+                status="not_yet",
+                turn_no=enrolment.turn_no,
+                next=Next(kind="wait"),
+                wait_seconds=_GATE_SECONDS,
+            )
         if request.generation < enrolment.generation:
             return TurnReply(status="superseded", turn_no=enrolment.turn_no, next=Next(kind="end"))
         now = max(real_now, enrolment.moved_at)
@@ -300,7 +310,19 @@ class _Turn:
             if message is None:
                 raise LookupError("a turn asked for a message it did not write")
             workspace = application.publication.workspace.name
-            return Next(kind="send", message_id=message.id, task_queue=email_queue(workspace, EMAIL_PROVIDER))
+            return Next(
+                kind="send",
+                message_id=message.id,
+                letter=Letter(
+                    send_key=message.send_key,
+                    kind=message.kind,
+                    step_id=message.step_id,
+                    visit=message.visit,
+                    topic=message.topic,
+                    template=message.template,
+                ),
+                task_queue=email_queue(workspace, EMAIL_PROVIDER),
+            )
         if stop.kind == "call":
             call = find_call(self.session, stop.call_key or "")
             if call is None:

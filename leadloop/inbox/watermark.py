@@ -26,10 +26,12 @@ from leadloop.contracts import (
     MIRROR_SIGNAL,
     WATERMARK_WORKFLOW,
     ErasedLead,
+    RefusedTopic,
     Watermark,
     journeys_queue,
     watermark_workflow_id,
 )
+from leadloop.inbox.refusals import RefusalMirror
 from leadloop.inbox.restored import close_the_gate, is_restored
 from leadloop.storage.columns import new_id
 from leadloop.storage.environment import Environment
@@ -40,6 +42,7 @@ IDENTITY = "watermark"
 
 _LOOK_SECONDS = 60.0
 _BEAT_SECONDS = 60.0
+_FIRST_TRIES, _FIRST_PAUSE_SECONDS = 10, 1.0
 _AT_ONCE = 200
 """Tombstones in one report."""
 _log = structlog.get_logger()
@@ -54,6 +57,7 @@ class _Mine:
     mark: Watermark
     is_empty: bool
     unmirrored: Sequence[ErasedLead]
+    refusals: Sequence[RefusedTopic]
 
 
 class WatermarkKeeper:
@@ -64,8 +68,22 @@ class WatermarkKeeper:
         self._client = client
         self._workspace = workspace
         self._known: Watermark | None = None
+        self._refusals = RefusalMirror()
+        self._tell_all = False
         self._looked_at = -_LOOK_SECONDS
         self._reported_at = -_BEAT_SECONDS
+
+    async def look_first(self) -> None:
+        """Compare before anything else is begun. Raises `RPCError` where Temporal does not answer."""
+        for tries_left in reversed(range(_FIRST_TRIES)):
+            try:
+                await self.run_once()
+                return
+            except RPCError as error:
+                if not tries_left:
+                    raise
+                _log.warning("watermark_not_read", status=error.status.name)
+                await asyncio.sleep(_FIRST_PAUSE_SECONDS)
 
     async def run_once(self) -> int:
         """Compare, then report what is new. Raises `RPCError` where Temporal does not answer."""
@@ -73,16 +91,22 @@ class WatermarkKeeper:
             self._looked_at = -_LOOK_SECONDS  # once an operator opens it, look before anything else
             return 0
         if time.monotonic() - self._looked_at >= _LOOK_SECONDS:
-            self._known = await read_watermark(self._client, self._workspace)
-            self._looked_at = time.monotonic()
+            await self._look()
         # After that look: what others report meanwhile is in this database then.
-        mine = await asyncio.to_thread(_read_mine, self._env)
+        mine = await asyncio.to_thread(_read_mine, self._env, self._refusals)
         difference = compare(mine.mark, self._known, mine.is_empty)
         if difference is not None and self._known is not None:
             await asyncio.to_thread(close_the_gate, self._env, difference, self._known, mine.mark)
             return 0
         await self._report(mine)
         return 0
+
+    async def _look(self) -> None:
+        """Read what Temporal has. Where it has lost what it had, everything is to be told again."""
+        before, self._known = self._known, await read_watermark(self._client, self._workspace)
+        self._looked_at = time.monotonic()
+        if self._known is None or (before is not None and before.origin != self._known.origin):
+            self._tell_all, self._refusals = True, RefusalMirror()
 
     async def _report(self, mine: _Mine) -> None:
         """Send the numbers where they are new, and once a minute as a sign of life."""
@@ -92,12 +116,16 @@ class WatermarkKeeper:
             and (known.database_id, known.epoch) == (mine.mark.database_id, mine.mark.epoch)
             and (known.handed_over, known.erased) == (mine.mark.handed_over, mine.mark.erased)
             and not mine.unmirrored
+            and not mine.refusals
+            and not self._tell_all
         )
         if same and time.monotonic() - self._reported_at < _BEAT_SECONDS:
             return
-        anew = known is None or known.database_id != mine.mark.database_id
+        anew = self._tell_all or known is None or known.database_id != mine.mark.database_id
         tombstones = await asyncio.to_thread(_all_tombstones, self._env) if anew else mine.unmirrored
-        report = mine.mark.model_copy(update={"tombstones": tuple(tombstones)})
+        report = mine.mark.model_copy(
+            update={"tombstones": tuple(tombstones), "refusals": tuple(mine.refusals)}
+        )
         await self._client.start_workflow(
             WATERMARK_WORKFLOW,
             report,
@@ -113,6 +141,8 @@ class WatermarkKeeper:
             _log.info("watermark_written_anew", workspace=self._workspace, database=mine.mark.database_id)
         self._known = report if known is None else known.joined(report)
         self._reported_at = time.monotonic()
+        self._refusals.mirrored()
+        self._tell_all = False
         await asyncio.to_thread(_note_mirrored, self._env, report)
 
     def _gate_is_closed(self) -> bool:
@@ -187,7 +217,7 @@ def tombstones_of(rows: Sequence[Tombstone]) -> list[ErasedLead]:
     ]
 
 
-def _read_mine(env: Environment) -> _Mine:
+def _read_mine(env: Environment, refusals: RefusalMirror) -> _Mine:
     with env.database.write() as session:
         mark = own_mark(session, env.clock.now())
         waiting = session.exec(
@@ -197,7 +227,7 @@ def _read_mine(env: Environment) -> _Mine:
             session.exec(select(Enrolment.id).limit(1)).first() is None
             and session.exec(select(Message.id).limit(1)).first() is None
         )
-        return _Mine(mark, is_empty, tombstones_of(waiting))
+        return _Mine(mark, is_empty, tombstones_of(waiting), refusals.new(session))
 
 
 def _all_tombstones(env: Environment) -> list[ErasedLead]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from leadloop.embedded.temporal_server import ServerMissingError
-from tests.kill.engine import SlowSink, dev_server
-from tests.recovery.world import World
+from tests.kill.engine import dev_server
+from tests.recovery.world import Sink, World
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    sink = SlowSink()
+    sink = Sink()
     world = World(tmp_path, sink)
     yield world
     world.env.database.close()

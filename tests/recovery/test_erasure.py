@@ -32,6 +32,7 @@ from leadloop.storage.tables import (
     Link,
     Message,
     MessageStatus,
+    Operation,
     Record,
     Tombstone,
 )
@@ -98,6 +99,7 @@ def _surround(env: Environment, lead_id: str) -> None:
                 sink=True, body=CANARY, created_at=now,
             )
         )  # fmt: skip
+        session.add(Operation(at=now, by="tests", action="pause", enrolment_id=journey.id, reason=CANARY))
         row = session.get_one(type(journey), journey.id)
         row.state = {**row.state, "results": {"ask": {"answer": CANARY}}}
         session.add(row)

@@ -7,10 +7,7 @@ from typing import cast
 
 import pytest
 from sqlmodel import delete, select
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.service import RPCError
 
 from leadloop.contracts import journey_workflow_id
 from leadloop.inbox import missing
@@ -20,7 +17,7 @@ from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment, Wake
 from tests.factories import ManualClock
 from tests.inbox.driver import journeys, report, settle
-from tests.recovery.world import World, until, workflow_status
+from tests.recovery.world import World, delete_workflow, until, workflow_status
 
 RUNNING = WorkflowExecutionStatus.RUNNING
 
@@ -33,21 +30,6 @@ def _age(world: World, **units: float) -> None:
             session.add(row)
 
 
-async def _delete(client: Client, enrolment_id: str) -> None:
-    await client.workflow_service.delete_workflow_execution(
-        DeleteWorkflowExecutionRequest(
-            namespace=client.namespace,
-            workflow_execution=WorkflowExecution(workflow_id=journey_workflow_id(enrolment_id)),
-        )
-    )
-    for _ in range(600):
-        try:
-            await workflow_status(client, enrolment_id)
-        except RPCError:
-            return
-    raise AssertionError("the workflow was not deleted")
-
-
 async def test_missing_workflows_are_restarted_at_their_stored_turn(
     world: World, temporal: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,7 +39,7 @@ async def test_missing_workflows_are_restarted_at_their_stored_turn(
         await until(lambda: len(world.mails()) == 3 and world.all_wait(), "all wait")
     terminated, deleted, healthy = world.journeys()
     await client.get_workflow_handle(journey_workflow_id(terminated.id)).terminate()
-    await _delete(client, deleted.id)
+    await delete_workflow(client, deleted.id)
     assert await restart_missing(world.env, client) == 0  # they moved a moment ago
     _age(world, minutes=6)
     assert await restart_missing(world.env, client) == 2

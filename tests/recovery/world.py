@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
+from aiosmtpd.smtp import Envelope
+from aiosmtpd.smtp import Session as SmtpSession
 from sqlmodel import col, select
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
@@ -27,7 +33,7 @@ from leadloop.storage.database import Database
 from leadloop.storage.environment import Environment
 from leadloop.storage.migrations import upgrade
 from leadloop.storage.publications import PublicationStore, publish
-from leadloop.storage.tables import Enrolment, Message
+from leadloop.storage.tables import Enrolment, Event, Message, Wake
 from tests.factories import SECRET, TEMPLATES, make_publication, make_workspace
 from tests.kill.engine import LAYOUT, SlowSink, dev_server
 from worker import running_engine
@@ -35,25 +41,47 @@ from worker import running_engine
 _PATIENCE = 60.0
 
 
-def small_publication(workspace: str) -> Publication:
+class Sink(SlowSink):
+    """The mail server, which can be told to keep its answers back."""
+
+    def __init__(self) -> None:
+        self._answers = threading.Event()
+        self._answers.set()
+        self.waiting = 0
+        super().__init__()
+
+    def hold(self) -> None:
+        self._answers.clear()
+
+    def let_go(self) -> None:
+        self._answers.set()
+
+    async def handle_DATA(self, server: Any, session: SmtpSession, envelope: Envelope) -> str:
+        self.waiting += 1
+        await asyncio.to_thread(self._answers.wait)
+        return await super().handle_DATA(server, session, envelope)
+
+
+def small_publication(workspace: str, **parts: Any) -> Publication:
     """Return the small workspace under a name of its own, with mails that can be rendered."""
-    return make_publication(
-        workspace=make_workspace(name=workspace),
-        templates={**TEMPLATES, "layouts/default.ja.html.j2": LAYOUT},
-    )
+    templates = {**TEMPLATES, "layouts/default.ja.html.j2": LAYOUT}
+    return make_publication(**({"workspace": make_workspace(name=workspace), "templates": templates} | parts))
 
 
 class World:
     """One installation. Its database can be copied and put back, its engine started and stopped."""
 
-    def __init__(self, folder: Path, sink: SlowSink, publication: Publication | None = None) -> None:
+    def __init__(self, folder: Path, sink: Sink) -> None:
         self.folder = folder
         self.sink = sink
         self.workspace = f"acme-{sink.port}"
         self.env = self._open()
         upgrade(self.env.database)
+        self.publish(small_publication(self.workspace))
+
+    def publish(self, publication: Publication) -> None:
         with self.env.database.write() as session:
-            publish(session, publication or small_publication(self.workspace), "tests", RealClock().now())
+            publish(session, publication, "tests", RealClock().now())
 
     def _open(self) -> Environment:
         database = Database(f"sqlite:///{self.folder / 'leadloop.db'}")
@@ -126,6 +154,14 @@ class World:
     def all_ended(self) -> bool:
         return all(row.next.get("kind") == "end" for row in self.journeys())
 
+    def all_applied(self) -> bool:
+        with self.env.database.read() as session:
+            return session.exec(select(Event.id).where(col(Event.applied_at).is_(None))).first() is None
+
+    def no_wakes(self) -> bool:
+        with self.env.database.read() as session:
+            return session.exec(select(Wake.enrolment_id)).first() is None
+
     def delivered(self) -> int:
         """Return how many mails the mail server took."""
         return sum(self.sink.received.values())
@@ -156,6 +192,23 @@ async def until(reached: Callable[[], bool], what: str) -> None:
 
 async def workflow_status(client: Client, enrolment_id: str) -> WorkflowExecutionStatus | None:
     return (await client.get_workflow_handle(journey_workflow_id(enrolment_id)).describe()).status
+
+
+async def delete_workflow(client: Client, enrolment_id: str) -> None:
+    """Delete a journey's workflow with its history, and wait until it is gone."""
+    await client.workflow_service.delete_workflow_execution(
+        DeleteWorkflowExecutionRequest(
+            namespace=client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=journey_workflow_id(enrolment_id)),
+        )
+    )
+    for _ in range(600):
+        try:
+            await workflow_status(client, enrolment_id)
+        except RPCError:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("the workflow was not deleted")
 
 
 @contextmanager

@@ -12,11 +12,21 @@ from typing import Any
 
 from sqlmodel import Session
 
-from leadloop.inbox.doctor import entries, erasure, events, journeys, operations, outbox, permission, scores
+from leadloop.inbox.doctor import (
+    entries,
+    erasure,
+    events,
+    journeys,
+    operations,
+    outbox,
+    permission,
+    restored,
+    scores,
+)
 from leadloop.inbox.doctor.view import Found, View
 from leadloop.storage.environment import Environment
 
-_PARTS = (outbox, scores, journeys, permission, erasure, events, entries, operations)
+_PARTS = (outbox, scores, journeys, permission, erasure, events, entries, operations, restored)
 _CHECKS = tuple(check for part in _PARTS for check in part.CHECKS)
 
 

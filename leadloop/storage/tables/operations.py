@@ -25,7 +25,8 @@ class Operation(SQLModel, table=True):
     at: datetime = Field(sa_type=UtcDateTime)
     by: str
     action: str
-    """`pause`, `resume`, `cancel`, `retry`, `migrate`, `stop_sending`, `start_sending`."""
+    """`pause`, `resume`, `cancel`, `retry`, `migrate`, `stop_sending`, `start_sending`,
+    `erase`, `accept_restore`."""
     scenario: str | None = None
     """None for what concerns every scenario."""
     enrolment_id: str | None = None
