@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from leadloop.inbox.held_codes import held_code
+from leadloop.inbox.restored import describe_gate
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import (
     Alert,
@@ -36,6 +37,7 @@ FAILING = 5
 """So many failures of a scenario within an hour are an alert."""
 WITHIN = timedelta(hours=1)
 KINDS = {
+    "database_restored": "database is older than its watermark, or another one: nothing is sent",
     "journeys_held": "journeys are held",
     "messages_uncertain": "mails may or may not have been sent",
     "sends_failing": "mails failed within an hour",
@@ -107,6 +109,9 @@ def _write(env: Environment, found: dict[str, Finding], now: datetime) -> int:
 
 
 def _findings(session: Session, env: Environment, now: datetime) -> Iterator[Finding]:
+    gate = describe_gate(session)
+    if gate is not None:
+        yield Finding("database_restored", 1, code=str(gate["why"]))
     held: Counter[tuple[str, str]] = Counter()
     rows = session.exec(
         select(Enrolment.scenario, Enrolment.held_reason, func.count())

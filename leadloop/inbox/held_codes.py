@@ -8,6 +8,7 @@ _CODES = (
     ("the new version has no step", "lost_step"),
     ("steps in one turn", "loop"),
     ("no stream ", "no_stream"),
+    ("restored from a backup", "restored"),
 )
 
 

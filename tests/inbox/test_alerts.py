@@ -9,9 +9,11 @@ import pytest
 from sqlmodel import select
 from structlog.testing import capture_logs
 
+from leadloop.contracts import Watermark
 from leadloop.inbox.alert_posts import GIVE_UP_AFTER, AlertPosts
 from leadloop.inbox.alerts import FAILING, KINDS, LATE, WITHIN, open_alerts, watch
 from leadloop.inbox.held_codes import held_code
+from leadloop.inbox.restored import close_the_gate
 from leadloop.settings import Endpoint
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import (
@@ -134,7 +136,13 @@ def _parked(env: Environment) -> None:
         )  # fmt: skip
 
 
+def _restored(env: Environment) -> None:
+    mark = Watermark(database_id="one", at=env.clock.now())
+    close_the_gate(env, "behind", mark, mark)
+
+
 WRONG: dict[str, Callable[[Environment], object]] = {
+    "database_restored": _restored,
     "journeys_held": _hold,
     "messages_uncertain": _uncertain,
     "sends_failing": _failed_sends,
