@@ -1,8 +1,9 @@
 """Runs the workers of one workspace against an existing Temporal service and database.
 
-    python worker.py
+    python worker.py [--run journeys email integrations services]
 
-Composition only: settings, clients, activities and services come together here.
+Composition only: settings, clients, activities and services come together here. Each kind of work may
+run in processes of its own, as many as it needs: their task queues and the database share it out.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -41,7 +42,7 @@ from leadloop.delivery.smtp import SmtpSender
 from leadloop.delivery.tokens import Tokens
 from leadloop.failpoints import failpoint
 from leadloop.inbox.engine_metrics import EngineMetrics
-from leadloop.inbox.services import run_services
+from leadloop.inbox.services import run_presence, run_services
 from leadloop.inbox.turn import EMAIL_PROVIDER
 from leadloop.inbox.watermark import WatermarkKeeper
 from leadloop.keys import Keys
@@ -64,6 +65,9 @@ BUILD_ID = f"leadloop-{__version__}"
 """Named, because the SDK's default reads and compiles every loaded module again: seconds."""
 STICKY = timedelta(seconds=2)
 """How long a journey waits for a killed worker before another takes it over."""
+JOURNEYS, EMAIL, INTEGRATIONS, SERVICES = "journeys", "email", "integrations", "services"
+ALL = (JOURNEYS, EMAIL, INTEGRATIONS, SERVICES)
+"""The kinds of work that a process may run; together they are everything."""
 
 
 def make_environment(settings: Settings) -> Environment:
@@ -117,8 +121,8 @@ class Shared:
 
     client: Client
     workspace: str
-    deployment: WorkerDeploymentConfig | None
-    counting: Counting
+    deployment: WorkerDeploymentConfig | None = None
+    counting: Counting = field(default_factory=lambda: Counting(CollectorRegistry()))
 
     @property
     def build(self) -> str:
@@ -152,29 +156,44 @@ def journeys_worker(
 
 
 def email_worker(
-    shared: Shared, emails: EmailActivities, threads: ThreadPoolExecutor, provider: str
+    shared: Shared,
+    emails: EmailActivities,
+    threads: ThreadPoolExecutor,
+    provider: str,
+    *,
+    at_once: int = EMAIL_THREADS,
+    per_second: float | None = None,
 ) -> Worker:
-    """Return the worker that hands mail to one provider."""
+    """Return the worker that hands mail to one provider.
+
+    `per_second` limits the provider's task queue: all its workers together, in every process.
+    """
     return Worker(
         shared.client,
         task_queue=email_queue(shared.workspace, provider),
         activities=[emails.send_message],
         activity_executor=threads,
-        max_concurrent_activities=EMAIL_THREADS,
+        max_concurrent_activities=at_once,
+        max_task_queue_activities_per_second=per_second,
         **shared.options(),
     )
 
 
 def integrations_worker(
-    shared: Shared, integrations: IntegrationActivities, threads: ThreadPoolExecutor
+    shared: Shared,
+    integrations: IntegrationActivities,
+    threads: ThreadPoolExecutor,
+    *,
+    per_second: float | None = None,
 ) -> Worker:
-    """Return the worker of outside calls."""
+    """Return the worker of outside calls; `per_second` limits them over all processes."""
     return Worker(
         shared.client,
         task_queue=integrations_queue(shared.workspace),
         activities=[integrations.make_call],
         activity_executor=threads,
         max_concurrent_activities=INTEGRATION_THREADS,
+        max_task_queue_activities_per_second=per_second,
         **shared.options(),
     )
 
@@ -220,11 +239,12 @@ async def running_engine(
     outbox: Outbox,
     calls: CallOutbox | None = None,
     *,
+    run: Collection[str] = ALL,
     max_cached_workflows: int = 1000,
     deployment: WorkerDeploymentConfig | None = None,
     settings: Settings | None = None,
 ) -> AsyncIterator[None]:
-    """Run the workers and services of the published workspace while the block runs.
+    """Run the workers and services of the published workspace while the block runs; `run` names which.
 
     Without `calls` outside calls are noted and go nowhere; without `settings` nobody is told of metrics
     and alerts.
@@ -243,37 +263,39 @@ async def running_engine(
             stack.enter_context(serving_metrics(registry, settings.metrics_host, settings.metrics_port))
         keeper = WatermarkKeeper(env, client, workspace)
         await keeper.look_first()  # no mail before it is known that this is the newest database
-        journey_threads = stack.enter_context(ThreadPoolExecutor(JOURNEY_THREADS, "journeys"))
-        integration_threads = stack.enter_context(ThreadPoolExecutor(INTEGRATION_THREADS, "integrations"))
-        email_threads = stack.enter_context(ThreadPoolExecutor(EMAIL_THREADS, "email"))
-        journeys = JourneyActivities(env, searchable=searchable)
-        workers = [
-            journeys_worker(shared, journeys, journey_threads, max_cached_workflows=max_cached_workflows),
-            email_worker(shared, EmailActivities(outbox), email_threads, EMAIL_PROVIDER),
-            integrations_worker(shared, IntegrationActivities(calls), integration_threads),
-        ]
+
+        def threads(kind: str, number: int) -> ThreadPoolExecutor:
+            return stack.enter_context(ThreadPoolExecutor(number, kind))
+
+        workers: list[Worker] = []
+        if JOURNEYS in run:
+            journeys = JourneyActivities(env, searchable=searchable)
+            pool = threads(JOURNEYS, JOURNEY_THREADS)
+            workers.append(journeys_worker(shared, journeys, pool, max_cached_workflows=max_cached_workflows))
+        if EMAIL in run:
+            emails, pool = EmailActivities(outbox), threads(EMAIL, EMAIL_THREADS)
+            rate = settings.mails_per_second if settings is not None else None
+            workers.append(email_worker(shared, emails, pool, EMAIL_PROVIDER, per_second=rate))
+        if INTEGRATIONS in run:
+            integrations, pool = IntegrationActivities(calls), threads(INTEGRATIONS, INTEGRATION_THREADS)
+            rate = settings.calls_per_second if settings is not None else None
+            workers.append(integrations_worker(shared, integrations, pool, per_second=rate))
         await stack.enter_async_context(running(workers))
-        services = asyncio.create_task(
-            run_services(
-                env,
-                client,
-                workspace,
-                stop,
-                searchable=searchable,
-                build=shared.build,
-                alerts_to=alerts_to,
-                keeper=keeper,
+        loops = [asyncio.create_task(run_presence(env, shared.build, stop))]
+        if SERVICES in run:
+            services = run_services(
+                env, client, workspace, stop, searchable=searchable, alerts_to=alerts_to, keeper=keeper
             )
-        )
+            loops.append(asyncio.create_task(services))
         try:
             yield
         finally:
             stop.set()
-            await services
+            await asyncio.gather(*loops)
 
 
-async def run(settings: Settings) -> None:
-    """Run until SIGINT or SIGTERM; a send in progress may finish."""
+async def run(settings: Settings, kinds: Collection[str] = ALL) -> None:
+    """Run kinds of work until SIGINT or SIGTERM; a send in progress may finish."""
     env = make_environment(settings)
     try:
         check_schema(env.database)
@@ -286,8 +308,11 @@ async def run(settings: Settings) -> None:
             port = settings.metrics_sdk_port
             client = await connect(metrics=f"{settings.metrics_host}:{port}" if port is not None else None)
             versions = deployment(settings)
-            async with running_engine(env, client, outbox, calls, deployment=versions, settings=settings):
-                print("leadloop worker is running; stop it with Ctrl-C", flush=True)
+            engine = running_engine(
+                env, client, outbox, calls, run=kinds, deployment=versions, settings=settings
+            )
+            async with engine:
+                print(f"leadloop worker is running ({', '.join(kinds)}); stop it with Ctrl-C", flush=True)
                 await stopped.wait()
     finally:
         env.database.close()
@@ -295,14 +320,23 @@ async def run(settings: Settings) -> None:
 
 def main() -> int:
     """Run the command; return its exit code."""
-    argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="worker.py",
         description="Run leadloop's workers against an existing Temporal service and database. "
         "Settings come from LEADLOOP_* and TEMPORAL_*.",
-    ).parse_args()
+    )
+    parser.add_argument(
+        "--run",
+        nargs="+",
+        choices=ALL,
+        default=ALL,
+        metavar="KIND",
+        help=f"what this process does, of {', '.join(ALL)}; by default everything. Somebody must do each.",
+    )
+    kinds = tuple(dict.fromkeys(parser.parse_args().run))
     try:
         start_logs()
-        asyncio.run(run(Settings()))
+        asyncio.run(run(Settings(), kinds))
     except Exception as error:
         explanation = explain(error)
         if explanation is None:

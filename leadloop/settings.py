@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 INBOX_LIMIT = 500_000
@@ -87,6 +87,10 @@ class Settings(BaseSettings):
     smtp_security: Literal["none", "starttls", "tls"] = "none"
     smtp_username: str | None = None
     smtp_password: SecretStr | None = None
+    mails_per_second: PositiveFloat | None = None
+    """The most mails per second, over all processes; Temporal's task queue keeps it."""
+    calls_per_second: PositiveFloat | None = None
+    """The same for outside calls."""
     webhooks: dict[str, Endpoint] = {}
     """JSON: name of a declared webhook -> `{"url": …, "secret": …}`. Calls of others go nowhere."""
     slack: Endpoint | None = None

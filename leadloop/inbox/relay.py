@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
-from sqlmodel import col, delete, func, select
+from sqlmodel import Session, col, delete, func, select
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.common import (
+    Priority,
     SearchAttributeKey,
     SearchAttributePair,
     TypedSearchAttributes,
@@ -37,6 +38,8 @@ from leadloop.contracts import (
     journeys_queue,
 )
 from leadloop.inbox.description import search_attributes, static_details
+from leadloop.inbox.pace import Pace
+from leadloop.inbox.priorities import task_priority
 from leadloop.inbox.turn import TURNS
 from leadloop.inbox.watch import Watch
 from leadloop.storage.environment import Environment
@@ -44,7 +47,6 @@ from leadloop.storage.tables import Enrolment, EnrolmentStatus, Wake
 
 WORKFLOW_TASK_TIMEOUT = timedelta(seconds=2)
 _BATCH = 200
-_AT_ONCE = 16
 _AGAIN_SECONDS = 5.0
 _log = structlog.get_logger()
 
@@ -60,6 +62,7 @@ class _Call:
     finished: bool
     attributes: dict[str, str]
     details: str
+    priority: Priority
 
 
 @dataclass
@@ -71,21 +74,28 @@ class Relay:
     workspace: str
     searchable: bool = False
     """The search attributes are registered; turns false for good where the server says otherwise."""
+    pace: Pace = field(default_factory=Pace)
     _woken: dict[tuple[str, int], float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._due_watch = Watch(self.env, TURNS, self._earliest_due)
 
     async def run_once(self) -> int:
-        """Send what is asked for now; return how many wakes were sent."""
+        """Send what is asked for now, at the pace that the service takes; return how many wakes were sent."""
+        if self.pace.is_resting:
+            return 0
         calls = await asyncio.to_thread(self._collect)
-        gate = asyncio.Semaphore(_AT_ONCE)
+        if not calls:
+            return 0
+        self.pace.begin_round()
+        gate = asyncio.Semaphore(self.pace.at_once)
 
         async def send(call: _Call) -> bool:
             async with gate:
-                return await self._send(call)
+                return not self.pace.is_over and await self._send(call)
 
         results = await asyncio.gather(*(send(call) for call in calls))
+        self.pace.end_round()
         sent = [call for call, done in zip(calls, results, strict=True) if done]
         if sent:
             self.env.fail("after_signal")
@@ -114,9 +124,10 @@ class Relay:
                 .order_by(col(Wake.asked_at))
                 .limit(_BATCH)
             ).all()
-            calls = [_call(enrolment, wake) for wake, enrolment in wakes]
+            calls = [self._call(session, enrolment, wake) for wake, enrolment in wakes]
             if due:
                 calls += self._due(
+                    session,
                     session.exec(
                         select(Enrolment)
                         .where(
@@ -125,7 +136,7 @@ class Relay:
                         )
                         .order_by(col(Enrolment.due_at))
                         .limit(_BATCH)
-                    ).all()
+                    ).all(),
                 )
         return calls
 
@@ -138,7 +149,7 @@ class Relay:
                 select(func.min(Enrolment.due_at)).where(Enrolment.status == EnrolmentStatus.RUNNING)
             ).one()
 
-    def _due(self, rows: Sequence[Enrolment]) -> list[_Call]:
+    def _due(self, session: Session, rows: Sequence[Enrolment]) -> list[_Call]:
         """Leave out journeys woken a moment ago: their turn is being taken."""
         present = time.monotonic()
         calls = []
@@ -146,10 +157,24 @@ class Relay:
             key = (row.id, row.turn_no)
             if present - self._woken.get(key, -_AGAIN_SECONDS) >= _AGAIN_SECONDS:
                 self._woken[key] = present
-                calls.append(_call(row, None))
+                calls.append(self._call(session, row, None))
         if len(self._woken) > 50_000:
             self._woken = {k: at for k, at in self._woken.items() if present - at < _AGAIN_SECONDS}
         return calls
+
+    def _call(self, session: Session, enrolment: Enrolment, wake: Wake | None) -> _Call:
+        return _Call(
+            enrolment.id,
+            enrolment.scenario,
+            enrolment.generation,
+            enrolment.turn_no,
+            wake.token if wake is not None else None,
+            wake.restart if wake is not None else False,
+            enrolment.status == EnrolmentStatus.ENDED and enrolment.next.get("kind") == "end",
+            search_attributes(enrolment),
+            static_details(enrolment),
+            task_priority(self.env.publications.plan(enrolment.plan_digest, session)),
+        )
 
     async def _send(self, call: _Call) -> bool:
         if call.finished:
@@ -157,6 +182,7 @@ class Relay:
         try:
             await self._start_searchable(call)
         except RPCError as error:
+            self.pace.refuse(error.status)
             _log.warning("wake_failed", enrolment_id=call.enrolment_id, status=error.status.name)
             return False
         return True
@@ -196,6 +222,7 @@ class Relay:
             search_attributes=attributes,
             static_summary=call.scenario,
             static_details=call.details,
+            priority=call.priority,
         )
 
     def _forget(self, calls: Sequence[_Call]) -> None:
@@ -208,20 +235,6 @@ class Relay:
                             col(Wake.enrolment_id) == call.enrolment_id, col(Wake.token) == call.token
                         )
                     )
-
-
-def _call(enrolment: Enrolment, wake: Wake | None) -> _Call:
-    return _Call(
-        enrolment.id,
-        enrolment.scenario,
-        enrolment.generation,
-        enrolment.turn_no,
-        wake.token if wake is not None else None,
-        wake.restart if wake is not None else False,
-        enrolment.status == EnrolmentStatus.ENDED and enrolment.next.get("kind") == "end",
-        search_attributes(enrolment),
-        static_details(enrolment),
-    )
 
 
 def _typed(attributes: dict[str, str]) -> TypedSearchAttributes:

@@ -50,14 +50,13 @@ async def run_services(
     stop: asyncio.Event,
     *,
     searchable: bool = False,
-    build: str = "",
     alerts_to: Endpoint | None = None,
     keeper: WatermarkKeeper | None = None,
 ) -> None:
     """Run all loops until `stop` is set. A loop that fails waits a little and goes on.
 
-    `searchable`: the search attributes of journeys are registered on the server. `build` names this
-    process among the workers. Alerts are posted to `alerts_to`.
+    `searchable`: the search attributes of journeys are registered on the server. Alerts are posted
+    to `alerts_to`.
     The applier, the due rows and the backfill have a thread each: handing every round to a thread pool
     would cost more than most rounds do.
     """
@@ -65,7 +64,7 @@ async def run_services(
     relay = Relay(env, client, workspace, searchable)
     keeper = keeper or WatermarkKeeper(env, client, workspace)
     dues = Watch(env, DUES, lambda: earliest_due(env))
-    presence, posts = Presence(env, build), AlertPosts(env, alerts_to)
+    posts = AlertPosts(env, alerts_to)
     halt = threading.Event()
 
     async def halt_threads() -> None:
@@ -93,7 +92,6 @@ async def run_services(
         _in_thread("operations", lambda: run_operations(env), env, _BACKFILL_SECONDS, halt, OPERATIONS),
         _in_thread("alerts", lambda: watch(env) and 0, env, ALERT_SECONDS, halt),
         _in_thread("alert_posts", posts.run_once, env, ALERT_SECONDS, halt),
-        _in_thread("presence", presence.beat, env, BEAT_SECONDS, halt),
         _in_thread(
             "backfill", lambda: 0 if gate_is_closed(env) else run_backfill(env), env, _BACKFILL_SECONDS, halt
         ),
@@ -101,8 +99,18 @@ async def run_services(
         _loop("watermark", keeper.run_once, env, _WATERMARK_SECONDS, stop),
         _loop("sweeper", sweep_once, env, _SWEEP_SECONDS, stop),
     )
-    await asyncio.to_thread(presence.leave)
     await asyncio.to_thread(posts.close)
+
+
+async def run_presence(env: Environment, build: str, stop: asyncio.Event) -> None:
+    """Say until `stop` is set that this process lives, whatever kind of work it does."""
+    presence = Presence(env, build)
+
+    async def beat() -> int:
+        return await asyncio.to_thread(presence.beat)
+
+    await _loop("presence", beat, env, BEAT_SECONDS, stop)
+    await asyncio.to_thread(presence.leave)
 
 
 async def _in_thread(

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from email import message_from_bytes
 from pathlib import Path
@@ -91,9 +91,15 @@ class Engine:
             "TEMPORAL_ADDRESS": temporal,
         }
 
-    def start_worker(self, fail_at: str | None = None, **variables: str) -> subprocess.Popen[bytes]:
-        """Start `worker.py`, to die at a failpoint if one is named, with more variables if any are."""
-        return self._start([sys.executable, "worker.py"], "worker.log", fail_at, variables)
+    def start_worker(
+        self, fail_at: str | None = None, run: Sequence[str] = (), **variables: str
+    ) -> subprocess.Popen[bytes]:
+        """Start `worker.py`, for some kinds of work only if they are named.
+
+        It dies at a failpoint if one is named; more variables may be given.
+        """
+        kinds = ["--run", *run] if run else []
+        return self._start([sys.executable, "worker.py", *kinds], "worker.log", fail_at, variables)
 
     def start_web(self, fail_at: str | None = None) -> tuple[subprocess.Popen[bytes], str]:
         """Start `leadloop serve`; return it and its address, once it answers."""
