@@ -53,7 +53,9 @@ def test_chart_is_clean(values: dict[str, Any]) -> None:
 
 def test_chart_has_a_deployment_for_every_kind_of_work() -> None:
     for files in (rendered({}), [compose()]):
-        kinds = [command[3:] for command in commands(files) if command[:3] == ["python", "worker.py", "--run"]]
+        kinds = [
+            command[3:] for command in commands(files) if command[:3] == ["python", "worker.py", "--run"]
+        ]
         assert sorted(kind for one in kinds for kind in one) == sorted(ALL)
 
 

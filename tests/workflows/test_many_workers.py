@@ -128,7 +128,9 @@ def test_each_kind_in_a_process_of_its_own_does_the_whole_work(temporal: str, tm
         )  # fmt: skip
         wait_until(lambda: len(sink.received) == 1, _PATIENCE, engine.log())
         wait_until(
-            lambda: [row.next.get("kind") for row in journeys(engine.env)] == ["wait"], _PATIENCE, engine.log()
+            lambda: [row.next.get("kind") for row in journeys(engine.env)] == ["wait"],
+            _PATIENCE,
+            engine.log(),
         )
     finally:
         engine.close()
