@@ -24,10 +24,14 @@ def coded_errors() -> Iterator[None]:
     except ApplicationError:
         raise
     except Exception as error:
-        log_id, code = new_id(), type(error).__name__
-        where = _places(error)
-        _log.error("activity_failed", log_id=log_id, error=code, where=where)
-        raise ApplicationError(f"{code}, see log {log_id}", type=code) from None
+        raise ApplicationError(logged(error), type=type(error).__name__) from None
+
+
+def logged(error: Exception) -> str:
+    """Write an unexpected exception into the log; return its type and the log id, for everybody else."""
+    log_id, code = new_id(), type(error).__name__
+    _log.error("activity_failed", log_id=log_id, error=code, where=_places(error))
+    return f"{code}, see log {log_id}"
 
 
 def _places(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol, cast
 
 import structlog
@@ -19,7 +19,7 @@ from sqlmodel import Session, col
 
 from leadloop.delivery import claim as claims
 from leadloop.delivery.addresses import AddressError
-from leadloop.delivery.claim import NOTICE, OPEN, SUPERSEDED, claim_message, lock_for
+from leadloop.delivery.claim import KILL_SWITCH, NOTICE, OPEN, SUPERSEDED, claim_message, lock_for
 from leadloop.delivery.compose import Addresses, compose, draft, mime_of, store
 from leadloop.delivery.mime import HeaderError
 from leadloop.delivery.render import Renderer, RenderError
@@ -29,9 +29,14 @@ from leadloop.failpoints import FailPoint, no_failpoint
 from leadloop.inbox.exits import unsent_reason
 from leadloop.inbox.ingest import IncomingEvent, ingest
 from leadloop.inbox.restored import RESTORED, is_restored
+from leadloop.journey.failures import GAVE_UP, REFUSED
 from leadloop.storage.database import RowMissingError
 from leadloop.storage.environment import Environment
+from leadloop.storage.outages import is_outage
 from leadloop.storage.tables import Enrolment, EnrolmentStatus, Lead, Message, MessageStatus
+
+GIVE_UP_AFTER = timedelta(hours=24)
+"""So long a mail is tried again, in scenario time, before it has failed."""
 
 _ADDRESS_CHANGES = 3
 _log = structlog.get_logger()
@@ -82,8 +87,24 @@ class Outbox:
         """Take a message as far as it goes; return its status, or `superseded`.
 
         Calling it again is harmless. Raises `RetryLaterError` where nothing was handed over and a
-        later call may do it.
+        later call may do it; after a day of that the message has failed (`gave_up`).
         """
+        try:
+            return self._deliver(message_id, generation)
+        except Exception as error:
+            code = error.code if isinstance(error, RetryLaterError) else type(error).__name__
+            if is_outage(error) or code == KILL_SWITCH or not self._was_tried_enough(message_id):
+                raise
+            _log.error("message_given_up", message_id=message_id, error=code)
+            return self._finish(message_id, MessageStatus.FAILED, f"{GAVE_UP} {code}")
+
+    def _was_tried_enough(self, message_id: str) -> bool:
+        """Return whether the journey has asked for this message for longer than it is tried."""
+        with self._env.database.read() as session:
+            _, _, enrolment = _load(session, message_id)
+        return self._env.clock.now() - enrolment.moved_at >= GIVE_UP_AFTER
+
+    def _deliver(self, message_id: str, generation: int) -> str:
         for _ in range(_ADDRESS_CHANGES):
             ready = self._prepare(message_id, generation)
             if isinstance(ready, str):
@@ -247,7 +268,9 @@ def _recipient(message: Message, lead: Lead) -> str | None:
 
 
 def _refusal(error: PermanentRefusalError) -> str:
-    return f"{error.code} {error.status}".strip()
+    """Return the reason of a refusal: the reply of the server, and whether it is of more than the address."""
+    reply = f"{error.code} {error.status}".strip()
+    return reply if error.of_address else f"{REFUSED} {reply}"
 
 
 def _tell_sent(session: Session, env: Environment, message: Message) -> None:

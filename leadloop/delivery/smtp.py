@@ -47,10 +47,12 @@ class RetryLaterError(SendError):
 class PermanentRefusalError(SendError):
     """The server refuses this mail (5xx). `reply_code` is SMTP's, `status` RFC 3463's or empty."""
 
-    def __init__(self, reply_code: int, status: str = "") -> None:
+    def __init__(self, reply_code: int, status: str = "", *, of_address: bool = False) -> None:
         super().__init__(f"smtp_{reply_code}")
         self.reply_code = reply_code
         self.status = status
+        self.of_address = of_address
+        """The server refuses the recipient: other people's mails may go. Else somebody has to look."""
 
 
 class ConnectionLostAfterDataError(SendError):
@@ -86,7 +88,7 @@ class SmtpTransaction:
             raise RetryLaterError("connection_lost") from None
         if code != 354:
             self._sender.give_back(self._connection)
-            raise _refusal(code, reply)
+            raise _refusal("DATA", code, reply)
         try:
             if smtp.sock is not None:
                 smtp.sock.settimeout(self._sender.data_seconds)
@@ -104,7 +106,7 @@ class SmtpTransaction:
         self._sender.give_back(self._connection)
         if 200 <= code < 300:
             return code
-        raise _refusal(code, reply)
+        raise _refusal("DATA", code, reply)
 
     def abandon(self) -> None:
         """End the transaction without a mail."""
@@ -249,16 +251,24 @@ class SmtpSender:
                     self.drop(connection)
                 else:
                     self.give_back(connection)
-                raise _refusal(code, reply)
+                raise _refusal(command[:4], code, reply)
         return SmtpTransaction(self, connection)
 
 
-def _refusal(code: int, reply: bytes) -> SendError:
+def _refusal(verb: str, code: int, reply: bytes) -> SendError:
     """Return the error for a reply; its text is left out, as servers repeat the address in it."""
     if 500 <= code < 600 and code not in _LOGIN_CODES:
-        status = _ENHANCED_CODE.search(reply.decode("ascii", "replace"))
-        return PermanentRefusalError(code, status[1] if status else "")
+        found = _ENHANCED_CODE.search(reply.decode("ascii", "replace"))
+        status = found[1] if found else ""
+        return PermanentRefusalError(code, status, of_address=_is_of_address(verb, status))
     return RetryLaterError(f"smtp_{code}")
+
+
+def _is_of_address(verb: str, status: str) -> bool:
+    """Return whether a refusal is of the recipient, by RFC 3463: 5.1 address, 5.2 mailbox, 5.7 policy."""
+    if verb == "RCPT":
+        return not status.startswith("5.7.")
+    return verb == "DATA" and status.startswith(("5.1.", "5.2."))
 
 
 def _dot_stuffed(content: bytes) -> bytes:

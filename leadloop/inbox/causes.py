@@ -154,4 +154,4 @@ def _message_finished(message: Message | None) -> MessageFinished | None:
 def _call_finished(call: Call | None) -> CallFinished | None:
     if call is None or call.status not in FINISHED_CALLS:
         return None
-    return CallFinished(call.status.value, call.code)
+    return CallFinished(call.status.value, call.code, call.reason)

@@ -96,6 +96,7 @@ def take_turn(env: Environment, request: TurnRequest) -> TurnReply:
         if request.turn_no == enrolment.turn_no + 1:
             follow_scenario(application, enrolment)
             cause = cause_of(session, enrolment, now)
+            enrolment.failing_since = None  # or this transaction is undone
             if cause is None:
                 return _reply(application, enrolment, "not_yet", real_now)
             _Turn(application, enrolment).take(cause, request.generation)

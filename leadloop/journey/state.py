@@ -123,6 +123,7 @@ class CallFinished:
 
     status: str
     code: int | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)

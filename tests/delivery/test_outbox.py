@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
 
 from leadloop.delivery.claim import claim_message
@@ -183,7 +184,10 @@ def test_outbox_sends_once_from_many_threads(world: World, sink: Sink) -> None:
     ("reply", "status", "reason"),
     [
         ({"RCPT": "550 5.1.1 <yamada> unknown"}, "failed", "smtp_550 5.1.1"),
-        ({"DOT": "554 5.7.1 spam"}, "failed", "smtp_554 5.7.1"),
+        ({"RCPT": "550 5.7.1 relaying denied"}, "failed", "refused smtp_550 5.7.1"),
+        ({"MAIL": "550 5.7.0 account closed"}, "failed", "refused smtp_550 5.7.0"),
+        ({"DOT": "554 5.7.1 spam"}, "failed", "refused smtp_554 5.7.1"),
+        ({"DOT": "550 5.2.1 mailbox disabled"}, "failed", "smtp_550 5.2.1"),
         ({"DOT": "drop"}, "uncertain", "connection_lost_after_data"),
     ],
 )
@@ -211,6 +215,41 @@ def test_outbox_tries_again_what_was_not_handed_over(world: World, sink: Sink, r
     sink.replies = {}
     assert world.deliver(message_id) == "sent"
     assert sink.accepted == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(RetryLaterError, "smtp_451"), (AttributeError, "AttributeError")]
+)
+def test_outbox_gives_up_what_fails_for_a_day(
+    world: World, sink: Sink, error: type[Exception], code: str
+) -> None:
+    message_id = world.ask()
+    sink.replies = {"RCPT": ["451 later"]}
+    if error is AttributeError:  # a defect, not a server that is away
+        world.outbox._addresses = None  # type: ignore[assignment]
+    world.clock.advance(hours=23)
+    with pytest.raises(error):
+        world.deliver(message_id)
+    assert world.message(message_id).status == MessageStatus.NEW
+    world.clock.advance(hours=1)
+    assert world.deliver(message_id) == "failed"
+    assert world.message(message_id).reason == f"gave_up {code}"
+
+
+def test_outbox_does_not_give_up_while_the_database_is_away(
+    world: World, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message_id = world.ask()
+    world.clock.advance(hours=48)
+
+    def away(*_: Any) -> str:
+        raise OperationalError("SELECT", None, Exception("gone"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.outbox, "_deliver", away)
+        with pytest.raises(OperationalError):
+            world.deliver(message_id)
+    assert world.deliver(message_id) == "sent"
 
 
 def test_outbox_calls_a_left_over_claim_uncertain_and_never_sends_it(world: World, sink: Sink) -> None:

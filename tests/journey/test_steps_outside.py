@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from leadloop.journey import effects as fx
@@ -9,6 +11,18 @@ from leadloop.journey import state as s
 from leadloop.language import plan as p
 from tests.journey.player import Player, out, sent, to
 
+MAIL = p.SendStep(
+    id="mail",
+    template="case",
+    topic="nurture",
+    on_skip=out("on"),
+    on_fail=out("on"),
+    next=out("on"),
+    holds=True,
+)
+CAST = p.StreamStep(
+    id="mail", stream="tips", topic="nurture", every=p.Span(amount=1, unit="weeks"), on_exhausted=out("on")
+)
 HOOK = p.WebhookStep(id="hook", to="crm", on_fail=out("failed"), next=out("done"))
 
 
@@ -35,6 +49,38 @@ def test_webhook_goes_by_what_became_of_the_call(
     player.give()
     assert player.give(s.CallFinished(status, code)).stop.outcome == outcome
     assert player.state.results["hook"] == result
+
+
+def test_webhook_without_on_fail_holds_the_journey() -> None:
+    player = Player(HOOK.model_copy(update={"holds": True}))
+    player.give()
+    stop = player.give(s.CallFinished("failed", 404, "http_404")).stop
+    assert (stop.kind, stop.reason) == ("held", "the call of `hook` to `crm` failed: http_404")
+
+
+@pytest.mark.parametrize(
+    "reason", ["gave_up smtp_451", "refused smtp_554 5.7.1", "render_undefined: a.ja.md:3", "bad_header"]
+)
+@pytest.mark.parametrize("kind", ["send", "stream"])
+def test_mail_that_failed_for_a_reason_to_look_at_holds_the_journey(kind: str, reason: str) -> None:
+    mail: Any = MAIL if kind == "send" else CAST
+    player = Player(mail, streams={"tips": p.Stream(items=(p.StreamItem(template="case"),))})
+    player.give()
+    stop = player.give(s.MessageFinished("failed", reason)).stop
+    assert (stop.kind, stop.reason) == ("held", f"the mail of `mail` failed: {reason}")
+
+
+@pytest.mark.parametrize("reason", ["smtp_550 5.1.1", "bad_address"])
+def test_mail_that_failed_because_of_its_address_goes_on(reason: str) -> None:
+    player = Player(MAIL)
+    player.give()
+    assert player.give(s.MessageFinished("failed", reason)).stop.outcome == "on"
+
+
+def test_mail_that_failed_goes_where_the_author_said() -> None:
+    player = Player(MAIL.model_copy(update={"holds": False, "on_fail": out("said")}))
+    player.give()
+    assert player.give(s.MessageFinished("failed", "gave_up smtp_451")).stop.outcome == "said"
 
 
 def test_webhook_visited_again_is_another_call() -> None:

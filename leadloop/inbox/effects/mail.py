@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from leadloop.inbox.apply import Application
 from leadloop.journey import effects
+from leadloop.journey.failures import RENDER
 from leadloop.sales.assignment import company_owner, fallback
 from leadloop.sales.tasks import find_task
 from leadloop.storage.columns import new_id
@@ -33,7 +34,7 @@ def ask_message(application: Application, enrolment: Enrolment, effect: effects.
             id=new_id(),
             send_key=effect.send_key,
             enrolment_id=enrolment.id,
-            publication_id=publication_with(application, enrolment, effect.template),
+            publication_id=_publication_for(application, enrolment, effect),
             step_id=effect.step_id,
             visit=effect.visit,
             lead_id=application.lead.id,
@@ -45,6 +46,19 @@ def ask_message(application: Application, enrolment: Enrolment, effect: effects.
         )
     )
     session.flush()
+
+
+def _publication_for(application: Application, enrolment: Enrolment, effect: effects.AskMessage) -> str:
+    """Pin the journey's publication; the newest one where this template could not be rendered before."""
+    failed = select(Message.id).where(
+        Message.enrolment_id == enrolment.id,
+        Message.template == effect.template,
+        Message.status == MessageStatus.FAILED,
+        col(Message.reason).startswith(RENDER, autoescape=True),
+    )
+    if application.session.exec(failed).first() is not None:
+        return application.stored.id
+    return publication_with(application, enrolment, effect.template)
 
 
 def publication_with(application: Application, enrolment: Enrolment, template: str) -> str:

@@ -44,7 +44,11 @@ def hand_over(journey: Journey, stop: Stop) -> MessageFinished | CallFinished:
         if call.kind == _CHAT:
             play.say("call", f"notice in the team's chat: {call.template}", call.step_id)
             return CallFinished("done", 200)
-        return CallFinished("failed", 500) if play.choices.webhook_fails else CallFinished("done", 200)
+        return (
+            CallFinished("failed", 500, "http_500")
+            if play.choices.webhook_fails
+            else CallFinished("done", 200)
+        )
     key = stop.send_key or ""
     if key in outbox.notices:
         step, text = outbox.notices[key]

@@ -21,7 +21,8 @@ class SendHandler:
         return status if isinstance(status, Stop) else self._go_on(step, status)
 
     def resume(self, step: SendStep, walk: Walk, cause: Cause) -> Target | Stop:
-        status = sending.finished(walk, cause, step.late, skip_late=step.on_late == "skip")
+        late = step.on_late == "skip"
+        status = sending.finished(walk, cause, step.late, skip_late=late, holds=step.holds)
         return status if isinstance(status, Stop) else self._go_on(step, status)
 
     def _template(self, step: SendStep, walk: Walk) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from leadloop.journey.calendar import add_span
 from leadloop.journey.effects import AskMessage, DropMessage
+from leadloop.journey.failures import needs_a_person
 from leadloop.journey.state import Cause, MessageFinished, Stop, TimedOut
 from leadloop.journey.walk import HoldError, Walk
 from leadloop.language.plan import Span
@@ -17,6 +18,7 @@ HELD_PHASE = "held"
 """Phase of a step that waits until its mail may be asked for again."""
 _HELD = "held"
 _SENDING = "sending"
+_FAILED = "failed"
 
 
 def ask(walk: Walk, template: str, topic: str, subject: str | None = None) -> str | Stop:
@@ -45,8 +47,13 @@ def skip(walk: Walk, reason: str, **detail: Any) -> str:
     return SKIPPED
 
 
-def finished(walk: Walk, cause: Cause, late: Span | None = None, skip_late: bool = False) -> str | Stop:
-    """Return the final status of the message, or a stop while it is held."""
+def finished(
+    walk: Walk, cause: Cause, late: Span | None = None, skip_late: bool = False, holds: bool = False
+) -> str | Stop:
+    """Return the final status of the message, or a stop while it is held.
+
+    With `holds`, raises `HoldError` where it failed for a reason that is not the lead's own.
+    """
     data = walk.state.data
     if isinstance(cause, TimedOut) and walk.state.phase == HELD_PHASE:
         return ask(walk, data["template"], data["topic"], data["subject"])
@@ -56,6 +63,8 @@ def finished(walk: Walk, cause: Cause, late: Span | None = None, skip_late: bool
         walk.note_send_status(cause.status)
         walk.set_result(status=cause.status)
         walk.say("send", status=cause.status, reason=cause.reason, template=data["template"])
+        if holds and cause.status == _FAILED and needs_a_person(cause.reason):
+            raise HoldError(f"the mail of `{walk.state.step}` failed: {cause.reason}")
         return cause.status
     if late is not None and skip_late and cause.hold_until > _latest(walk, late):
         return skip(walk, "late", template=data["template"])

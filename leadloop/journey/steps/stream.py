@@ -24,7 +24,7 @@ class StreamHandler:
     def resume(self, step: StreamStep, walk: Walk, cause: Cause) -> Target | Stop:
         if walk.state.phase == RESTING and isinstance(cause, TimedOut):
             return self._cast(step, walk)
-        status = sending.finished(walk, cause)
+        status = sending.finished(walk, cause, holds=True)
         return status if isinstance(status, Stop) else self._rest(step, walk)
 
     def _cast(self, step: StreamStep, walk: Walk) -> Target | Stop:

@@ -28,4 +28,6 @@ class WebhookHandler:
         code = {} if cause.code is None else {"code": cause.code}
         walk.set_result(status=DONE if done else FAILED, **code)
         walk.say("webhook", to=step.to, status=cause.status, code=cause.code)
+        if not done and step.holds:
+            raise HoldError(f"the call of `{step.id}` to `{step.to}` failed: {cause.reason or 'no answer'}")
         return step.next if done else step.on_fail

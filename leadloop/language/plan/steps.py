@@ -33,6 +33,8 @@ class SendStep(StepBase):
     on_late: Literal["send", "skip"] = "send"
     on_skip: Target
     on_fail: Target
+    holds: bool = False
+    """No `on_fail` was written: a failure that a person must look at holds the journey."""
 
 
 class WaitStep(StepBase):
@@ -196,6 +198,8 @@ class WebhookStep(StepBase):
     kind: Literal["webhook"] = "webhook"
     to: str
     on_fail: Target
+    holds: bool = False
+    """No `on_fail` was written: a call that failed holds the journey."""
 
 
 class RepeatStep(StepBase):

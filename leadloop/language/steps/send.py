@@ -41,6 +41,7 @@ def read_send(site: StepSite) -> SendStep | None:
             "on_late": on_late or "send",
             "on_skip": on_skip,
             "on_fail": on_fail,
+            "holds": not fields.has("on_fail"),
         }
     )
 

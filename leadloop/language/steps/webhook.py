@@ -13,5 +13,6 @@ def read_webhook(site: StepSite) -> WebhookStep | None:
         return None
     to = fields.known("to", "webhook", site.building.vocabulary.workspace.webhooks, "to: crm")
     on_fail = site.on(fields, "on_fail")
+    holds = not fields.has("on_fail")
     fields.finish()
-    return None if to is None else WebhookStep(**site.base, to=to, on_fail=on_fail)
+    return None if to is None else WebhookStep(**site.base, to=to, on_fail=on_fail, holds=holds)

@@ -90,6 +90,8 @@ class Enrolment(SQLModel, table=True):
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     swept_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """When the sweeper last restarted it, so that it waits before it does so again."""
+    failing_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """Since when its turn is asked for in vain: taking it raises an error. None once it was taken."""
     cycle: int = 0
     move_to: str | None = None
     """Digest of the plan this journey moves to in its next turn, or `finish`: end after this step.
