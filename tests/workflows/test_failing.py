@@ -17,10 +17,12 @@ from leadloop.delivery.render import Renderer
 from leadloop.delivery.smtp import SmtpSender
 from leadloop.delivery.tokens import Tokens
 from leadloop.inbox.doctor import examine
-from leadloop.inbox.wakes import ask_wake
+from leadloop.inbox.operations.commands import retry_journey
+from leadloop.inbox.operations.log import Caller
 from leadloop.language import plan as p
 from leadloop.settings import Endpoint
-from leadloop.storage.tables import CallStatus, Enrolment, EnrolmentStatus, MessageStatus
+from leadloop.storage.environment import Environment
+from leadloop.storage.tables import CallStatus, EnrolmentStatus, MessageStatus
 from tests.delivery.receiver import Receiver, receiving
 from tests.delivery.sink import Sink
 from tests.factories import TEMPLATES, make_environment, make_publication
@@ -87,6 +89,13 @@ async def test_t13_mail_server_down_for_a_week_holds_the_journey(
         assert row.held_reason == "the mail of `mail` failed: gave_up smtp_451"
         assert await bench.status(journey.id) == WorkflowExecutionStatus.RUNNING
         assert examine(env).problems == []
+        sink.replies = {}
+        _retry(env, journey.id)
+        await bench.until(lambda: row_of(env, journey.id).state["step"] == "rest")
+        await bench.skip(days=2)
+        assert await bench.until_closed(journey.id) == WorkflowExecutionStatus.COMPLETED
+        assert [mail.status.value for mail in mails(env)] == ["failed", "sent"]
+        assert sink.accepted == 1
     env.database.close()
 
 
@@ -108,6 +117,10 @@ async def test_t13_webhook_that_fails_for_good_holds_the_journey(
         assert row.held_reason == f"the call of `hook` to `crm` failed: {call.reason}"
         assert len(receiver.received) < 50
         assert examine(bench.env).problems == []
+        receiver.codes = [200]
+        _retry(bench.env, journey.id)
+        await bench.until(lambda: row_of(bench.env, journey.id).state["step"] == "rest")
+        assert [call.status.value for call in calls(bench.env)] == ["failed", "done"]
     bench.env.database.close()
 
 
@@ -140,7 +153,7 @@ async def test_t13_turn_that_fails_for_an_hour_holds_the_journey(
         await bench.skip(days=5)
         assert len(attempts) == tried
         assert await bench.status(journey.id) == WorkflowExecutionStatus.RUNNING
-        _release(bench, journey)
+        _retry(bench.env, journey.id)
         await bench.until(lambda: row_of(bench.env, journey.id).turn_no == 2)
         await bench.skip(days=2)
         assert await bench.until_closed(journey.id) == WorkflowExecutionStatus.COMPLETED
@@ -172,9 +185,5 @@ async def test_turn_that_failed_a_while_and_then_went_well_begins_to_count_anew(
     bench.env.database.close()
 
 
-def _release(bench: Bench, journey: Enrolment) -> None:
-    with bench.env.database.write() as session:
-        row = session.get_one(Enrolment, journey.id)
-        row.status, row.held_reason = EnrolmentStatus.RUNNING, None
-        session.add(row)
-        ask_wake(session, row.id, bench.clock.now())
+def _retry(env: Environment, enrolment_id: str) -> None:
+    assert retry_journey(env, enrolment_id, Caller("sato")).no_op is None
