@@ -19,7 +19,7 @@ from sqlmodel import Session, col
 
 from leadloop.delivery import claim as claims
 from leadloop.delivery.addresses import AddressError
-from leadloop.delivery.claim import KILL_SWITCH, NOTICE, OPEN, SUPERSEDED, claim_message, lock_for
+from leadloop.delivery.claim import NOTICE, OPEN, SUPERSEDED, claim_message, lock_for
 from leadloop.delivery.compose import Addresses, compose, draft, mime_of, store
 from leadloop.delivery.mime import HeaderError
 from leadloop.delivery.render import Renderer, RenderError
@@ -29,6 +29,7 @@ from leadloop.failpoints import FailPoint, no_failpoint
 from leadloop.inbox.exits import unsent_reason
 from leadloop.inbox.ingest import IncomingEvent, ingest
 from leadloop.inbox.restored import RESTORED, is_restored
+from leadloop.inbox.operations.sending import KILL_SWITCH
 from leadloop.journey.failures import GAVE_UP, REFUSED
 from leadloop.storage.database import RowMissingError
 from leadloop.storage.environment import Environment
