@@ -89,6 +89,8 @@ def _words(application: Application, plan: Plan, refusal: Refusal, key: str) -> 
             yield f"a condition cannot be evaluated: {refusal.problem}"
         case "never_again":
             yield "reentry: never"
+        case "max_entries":
+            yield f"reentry: entered {plan.reentry.most} times already, which is the most"
         case "cooldown":
             yield f"reentry from {_local(application, refusal.until)}"
         case "open":

@@ -73,6 +73,7 @@ class Timer:
             "record": self.record,
             "day": self.value or (at.astimezone(self.zone).date().isoformat() if at else ""),
             "at": at.astimezone(UTC).isoformat() if at else "",
+            "zone": self.zone.key if self.zone else "",
         }
 
 
@@ -107,9 +108,17 @@ def fire(application: Application, row: Due) -> None:
     timer = next((timer for timer in _timers(application) if timer.key == row.key), None)
     if timer is not None and entry_digest(timer.entry) == row.detail.get("match"):
         repeats = isinstance(timer.entry.match, ScheduleMatch)
-        if timer.at is not None and (repeats or timer.detail["at"] == row.detail.get("at")):
+        stands = timer.at is not None and (repeats or timer.detail["at"] == row.detail.get("at"))
+        if stands and not _fired_before(application, timer):
             announce_due(application, timer, str(row.detail.get("day", "")))
     application.settle()
+
+
+def _fired_before(application: Application, timer: Timer) -> bool:
+    """Return whether an entry by inactivity fired for this instant: a clock set back writes it again."""
+    if not isinstance(timer.entry.match, InactiveMatch):
+        return False
+    return not _first_time(application, f"fired:{_identity(timer)}:{timer.detail['at']}")
 
 
 def announce_due(application: Application, timer: Timer, day: str) -> None:
@@ -161,12 +170,17 @@ def still_holds(application: Application, wish: Asked) -> bool:
 
 
 def _stays(row: Due, timer: Timer, now: datetime) -> bool:
-    """A row stays while it stands for the same instant; a schedule's also once it is about to fire."""
+    """A row stays while it stands for the same instant.
+
+    A schedule's stays once it is about to fire, and in the same zone until it does: its next time was
+    found when the last one fired, and a host clock that is set back must not fire that one again.
+    """
     if timer.at is None:
         return False
     same_entry = row.detail.get("match") == timer.detail["match"]
-    if isinstance(timer.entry.match, ScheduleMatch) and row.due_at <= now:
-        return same_entry
+    if isinstance(timer.entry.match, ScheduleMatch):
+        same_zone = row.detail.get("zone") == timer.detail["zone"]
+        return same_entry and (row.due_at <= now or same_zone)
     return same_entry and row.detail.get("at") == timer.detail["at"]
 
 

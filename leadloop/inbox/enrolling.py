@@ -43,6 +43,7 @@ REASONS = {
     "entered": "this request was carried out before",
     "open": "a journey is open",
     "never_again": "the scenario is entered once only",
+    "max_entries": "the scenario was entered as often as `reentry` allows",
     "cooldown": "the last journey ended too short a time ago",
     "group": "another journey of the same group is open",
     "limit": "the entry's limit is reached",

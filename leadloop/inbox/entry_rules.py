@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from leadloop.conditions import EvaluationError
 from leadloop.contracts import Next
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 Code = Literal[
     "no_entry", "no_company", "no_record", "erased", "audience", "goal_met", "exit_met", "entered", "open",
-    "never_again", "cooldown", "group", "limit", "condition_failed",
+    "never_again", "max_entries", "cooldown", "group", "limit", "condition_failed",
 ]  # fmt: skip
 
 
@@ -44,7 +44,8 @@ class Refusal:
 
     code: Code
     other: Enrolment | None = None
-    """The journey that stands in the way: `open`, `group`, `entered`, `never_again`, `cooldown`."""
+    """The journey that stands in the way: `open`, `group`, `entered`, `never_again`, `max_entries`,
+    `cooldown`."""
     until: datetime | None = None
     """When it could enter: `cooldown`, `limit`."""
     problem: str | None = None
@@ -139,14 +140,28 @@ def _again(application: Application, wish: Asked) -> Refusal | None:
     if newest.cause_event_id == wish.cause.id and newest.lead_id == application.lead.id:
         return Refusal("entered", newest)
     rule = wish.plan.reentry
+    if newest.status != EnrolmentStatus.ENDED and not restarts(application, wish, newest):
+        return Refusal("open", newest)
+    if rule.most is not None and _entered(application.session, wish) >= rule.most:
+        return Refusal("max_entries", newest)
     if newest.status != EnrolmentStatus.ENDED:
-        return None if restarts(application, wish, newest) else Refusal("open", newest)
+        return None
     if rule.mode == "never":
         return Refusal("never_again", newest)
     if rule.cooldown is None or newest.ended_at is None:
         return None
     until = add_span(newest.ended_at, rule.cooldown, application.zone, application.send_calendar)
     return Refusal("cooldown", newest, until) if application.now < until else None
+
+
+def _entered(session: Session, wish: Asked) -> int:
+    """Return how many journeys the subject has had in the scenario."""
+    statement = select(func.count()).where(
+        Enrolment.scenario == wish.plan.scenario,
+        Enrolment.subject_key == wish.subject_key,
+        Enrolment.record_key == wish.record_key,
+    )
+    return session.exec(statement).one()
 
 
 def _group(application: Application, wish: Asked) -> Refusal | None:

@@ -56,6 +56,7 @@ def _reentry(fields: Fields) -> Reentry:
     settings = Fields(fields.report, found, "`reentry`")
     mode = settings.choice("mode", ("never", "after_exit", "always"), "mode: after_exit") or "after_exit"
     cooldown = settings.span("cooldown", zero=True)
+    most = settings.integer("max", 1, 1000)
     settings.finish()
     if mode == "never" and cooldown is not None:
         fields.report.add(
@@ -64,7 +65,14 @@ def _reentry(fields: Fields) -> Reentry:
             problem="`cooldown` has no meaning with `mode: never`",
             fix="remove it, or write `mode: after_exit`",
         )
-    return Reentry.model_validate({"mode": mode, "cooldown": cooldown})
+    if mode == "never" and most is not None:
+        fields.report.add(
+            "SCN112",
+            found.place,
+            problem="`max` has no meaning with `mode: never`",
+            fix="remove it, or write `mode: after_exit`",
+        )
+    return Reentry.model_validate({"mode": mode, "cooldown": cooldown, "most": most})
 
 
 def _matchers(fields: Fields, name: str, building: Building) -> tuple[Matcher, ...]:

@@ -86,6 +86,17 @@ def test_send_late_counts_from_the_first_asking() -> None:
     assert decision.stop.outcome == "skip"
 
 
+@pytest.mark.parametrize(("on_late", "kind"), [("skip", "end"), ("send", "send")])
+def test_send_that_was_held_and_nobody_sent_in_time_is_late(on_late: Any, kind: str) -> None:
+    """The workers were away when the window opened: it is not sent three days later as if nothing were."""
+    late = p.Span(amount=12, unit="hours")
+    player = Player(SEND.model_copy(update={"late": late, "on_late": on_late}))
+    player.give()
+    player.give(sent("held", hold_until=NOW + timedelta(hours=7)))
+    player.now = NOW + timedelta(days=3)
+    assert player.give(s.TimedOut()).stop.kind == kind
+
+
 def test_send_visited_again_has_another_message() -> None:
     again = p.WaitStep(id="rest", wait=p.WaitSpec(span=days(1)), next=to("mail"))
     player = Player(SEND.model_copy(update={"next": to("rest")}), again)

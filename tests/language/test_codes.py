@@ -62,6 +62,7 @@ CASES: list[tuple[str, Files, str]] = [
     ("SCN109", edited(N, "scenario: welcome", "scenario: 1st"), f"{N}:1:11"),
     ("SCN111", edited(W, "news@acme.example", '"a@b.example, c@d.example"'), f"{W}:4:34"),
     ("SCN112", scenario("  - {exit: a}\n", "reentry: {mode: never, cooldown: 1 day}\n"), f"{N}:6:10"),
+    ("SCN112", scenario("  - {exit: a}\n", "reentry: {mode: never, max: 2}\n"), f"{N}:6:10"),
     ("SCN113", scenario("  - {exit: a}\n", "title: ''\n"), f"{N}:6:8"),
     ("SCN201", edited(N, "form_submitted", "form_submited"), f"{N}:4:13"),
     ("SCN202", edited(S, "id: click", "id: visit"), f"{S}:5:9"),

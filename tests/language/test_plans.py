@@ -49,13 +49,13 @@ def test_list_continues_and_ends_as_completed(tmp_path: Path) -> None:
 def test_header_is_compiled(tmp_path: Path) -> None:
     header = (
         "title: 題\npriority: 40\nper: lead\nexit_when: [{event: deal_opened}, {when: lead.in_sales}]\n"
-        "reentry: {mode: after_exit, cooldown: 0 days}\n"
+        "reentry: {mode: after_exit, cooldown: 0 days, max: 3}\n"
     )
     plan = plan_of(tmp_path, scenario("  - exit: a\n", header))
     assert (plan.title, plan.priority, plan.topic) == ("題", 40, "nurture")
     assert plan.goal == (StageMatch(stages=("mql",)),)
     assert [match.kind for match in plan.exit_when] == ["event", "when"]
-    assert plan.reentry.cooldown == Span(amount=0, unit="days")
+    assert (plan.reentry.cooldown, plan.reentry.most) == (Span(amount=0, unit="days"), 3)
     assert plan.entry[0].match == EventMatch(
         event="form_submitted", properties=(PropertyMatch(name="form", values=("whitepaper",)),)
     )

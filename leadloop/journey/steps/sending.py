@@ -56,6 +56,8 @@ def finished(
     """
     data = walk.state.data
     if isinstance(cause, TimedOut) and walk.state.phase == HELD_PHASE:
+        if late is not None and skip_late and walk.now > _latest(walk, late):
+            return skip(walk, "late", template=data["template"])  # nobody was there to send it in time
         return ask(walk, data["template"], data["topic"], data["subject"])
     if not isinstance(cause, MessageFinished):
         raise HoldError(f"`{walk.state.step}` waits for its mail only")

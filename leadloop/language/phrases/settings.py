@@ -42,6 +42,7 @@ SETTINGS = {
     "name it `{name}.{locale}.md`": "ファイル名を`{name}.{locale}.md`にしてください",
     # scenarios
     "`cooldown` has no meaning with `mode: never`": "`mode: never`では`cooldown`に意味がありません",
+    "`max` has no meaning with `mode: never`": "`mode: never`では`max`に意味がありません",
     "remove it, or write `mode: after_exit`": "削除するか、`mode: after_exit`と書いてください",
     "end one of them with `exit`, and let an event begin it again": (
         "どちらかを`exit`で終え、次はイベントで始まるようにしてください"

@@ -76,6 +76,8 @@ class Entry(PlanModel):
 class Reentry(PlanModel):
     mode: Literal["never", "after_exit", "always"] = "after_exit"
     cooldown: Span | None = None
+    most: int | None = None
+    """So many times in all; None knows no end."""
 
 
 class OnEdit(PlanModel):

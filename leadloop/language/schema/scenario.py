@@ -37,6 +37,7 @@ def scenario() -> Schema:
     reentry = {
         "mode": choice("May a lead enter again?", "never", "after_exit", "always"),
         "cooldown": span("Not sooner than this after the end.", "90 days"),
+        "max": number("So many times in all.", 1, 1000),
     }
     settings = {
         "scenario": text("Unique name.", "whitepaper-nurture", pattern=NAME),
