@@ -87,7 +87,7 @@ def test_lead_locked_by_many_loses_no_update(migrated: Environment) -> None:
         assert session.get_one(Lead, lead_id).last_seq == 40
 
 
-def test_lead_entering_many_times_at_once_has_one_journey(migrated: Environment) -> None:
+def test_t6_lead_entered_many_times_at_once_has_one_journey(migrated: Environment) -> None:
     count = 100 if migrated.database.is_sqlite else 40
 
     def enter() -> None:
