@@ -30,6 +30,7 @@ from leadloop.inbox.exits import unsent_reason
 from leadloop.inbox.ingest import IncomingEvent, ingest
 from leadloop.inbox.restored import RESTORED, is_restored
 from leadloop.inbox.operations.sending import KILL_SWITCH
+from leadloop.inbox.restored import RESTORED, is_restored
 from leadloop.journey.failures import GAVE_UP, REFUSED
 from leadloop.storage.database import RowMissingError
 from leadloop.storage.environment import Environment
@@ -39,6 +40,8 @@ from leadloop.storage.tables import Enrolment, EnrolmentStatus, Lead, Message, M
 GIVE_UP_AFTER = timedelta(hours=24)
 """So long a mail is tried again, in scenario time, before it has failed."""
 
+_TOLD_TO_WAIT = frozenset({KILL_SWITCH, RESTORED})
+"""Somebody stopped all mails: that is no failure of this one."""
 _ADDRESS_CHANGES = 3
 _log = structlog.get_logger()
 
@@ -94,7 +97,7 @@ class Outbox:
             return self._deliver(message_id, generation)
         except Exception as error:
             code = error.code if isinstance(error, RetryLaterError) else type(error).__name__
-            if is_outage(error) or code == KILL_SWITCH or not self._was_tried_enough(message_id):
+            if is_outage(error) or code in _TOLD_TO_WAIT or not self._was_tried_enough(message_id):
                 raise
             _log.error("message_given_up", message_id=message_id, error=code)
             return self._finish(message_id, MessageStatus.FAILED, f"{GAVE_UP} {code}")
