@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from leadloop.storage.database import Database, StorageError
 
-SCHEMA = "0007"
+SCHEMA = "0008"
 """Revision that this version of leadloop works with."""
 
 _SCRIPTS = Path(__file__).parent / "alembic"
