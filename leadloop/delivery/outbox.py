@@ -28,8 +28,8 @@ from leadloop.delivery.tokens import Tokens
 from leadloop.failpoints import FailPoint, no_failpoint
 from leadloop.inbox.exits import unsent_reason
 from leadloop.inbox.ingest import IncomingEvent, ingest
-from leadloop.inbox.restored import RESTORED, is_restored
 from leadloop.inbox.operations.sending import KILL_SWITCH
+from leadloop.inbox.restored import RESTORED, is_restored
 from leadloop.journey.failures import GAVE_UP, REFUSED
 from leadloop.storage.database import RowMissingError
 from leadloop.storage.environment import Environment
@@ -39,7 +39,7 @@ from leadloop.storage.tables import Enrolment, EnrolmentStatus, Lead, Message, M
 GIVE_UP_AFTER = timedelta(hours=24)
 """So long a mail is tried again, in scenario time, before it has failed."""
 
-_TOLD_TO_WAIT = frozenset({KILL_SWITCH, "restored"})
+_TOLD_TO_WAIT = frozenset({KILL_SWITCH, RESTORED})
 """Somebody stopped all mails: that is no failure of this one."""
 _ADDRESS_CHANGES = 3
 _log = structlog.get_logger()
