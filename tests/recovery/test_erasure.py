@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
 
 import httpx
 import pytest
-from sqlmodel import Session, select
+from sqlmodel import Session, SQLModel, select
 from typer.testing import CliRunner
 
 from leadloop.cli.main import app
@@ -18,10 +17,12 @@ from leadloop.inbox.applier import apply_once
 from leadloop.inbox.doctor import examine
 from leadloop.inbox.erasure import erase_again, erase_lead
 from leadloop.inbox.watermark import tombstones_of
+from leadloop.keys import Keys
 from leadloop.leads.consent import is_suppressed
 from leadloop.leads.identity import find_lead, link_identity
-from leadloop.storage.database import RowMissingError
+from leadloop.storage.database import Database, RowMissingError
 from leadloop.storage.environment import Environment
+from leadloop.storage.publications import PublicationStore
 from leadloop.storage.tables import (
     Call,
     Deal,
@@ -36,6 +37,7 @@ from leadloop.storage.tables import (
     Record,
     Tombstone,
 )
+from tests.databases import copy_database, open_database
 from tests.factories import SECRET, ManualClock, make_environment, make_lead
 from tests.inbox.driver import journeys, mails, report, settle
 
@@ -107,12 +109,12 @@ def _surround(env: Environment, lead_id: str) -> None:
 
 def _dump(env: Environment) -> str:
     """Return every row of the database as text."""
-    path = env.database.url.removeprefix("sqlite:///")
-    connection = sqlite3.connect(path)
-    try:
-        return "\n".join(connection.iterdump())
-    finally:
-        connection.close()
+    with env.database.read() as session:
+        rows = [
+            sorted(str(tuple(row)) for row in session.exec(table.select()))  # type: ignore[call-overload]
+            for table in SQLModel.metadata.sorted_tables
+        ]
+    return "\n".join(text for table in rows for text in table)
 
 
 def _lead(env: Environment, lead_id: str) -> Lead:
@@ -213,10 +215,10 @@ def test_x5_an_older_copy_of_the_database_is_erased_again(tmp_path: Path, clock:
     today = make_environment(tmp_path / "today", clock=clock)
     lead_id = _enter(today)
     late = _enter(today, "late")
+    today.database.close()
     (tmp_path / "yesterday").mkdir()
-    path = tmp_path / "yesterday" / "leadloop.db"
-    with sqlite3.connect(tmp_path / "today" / "leadloop.db") as source:
-        source.execute("VACUUM INTO ?", (str(path),))
+    backup = copy_database(tmp_path / "today", tmp_path / "yesterday")
+    today = _environment(open_database(tmp_path / "today"), clock)
     with today.database.write() as session:
         row = session.get_one(Lead, late)
         row.email = f"newer-{row.email}"
@@ -227,7 +229,7 @@ def test_x5_an_older_copy_of_the_database_is_erased_again(tmp_path: Path, clock:
     with today.database.read() as session:
         known = tombstones_of(session.exec(select(Tombstone)).all())
     today.database.close()
-    yesterday = _reopen(path, clock)
+    yesterday = _environment(backup, clock)
     assert CANARY in _dump(yesterday)
     assert [erase_again(yesterday, one) for one in known] == [True, True]
     assert [erase_again(yesterday, one) for one in known] == [False, False]
@@ -238,12 +240,7 @@ def test_x5_an_older_copy_of_the_database_is_erased_again(tmp_path: Path, clock:
     yesterday.database.close()
 
 
-def _reopen(path: Path, clock: ManualClock) -> Environment:
-    from leadloop.keys import Keys
-    from leadloop.storage.database import Database
-    from leadloop.storage.publications import PublicationStore
-
-    database = Database(f"sqlite:///{path}")
+def _environment(database: Database, clock: ManualClock) -> Environment:
     return Environment(database, clock, Keys(SECRET), PublicationStore(database))
 
 
@@ -263,6 +260,7 @@ def test_erasing_again_a_lead_that_the_copy_never_had_keeps_it_out(env: Environm
 @pytest.fixture
 def state(tmp_path: Path, env: Environment, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LEADLOOP_STATE", str(tmp_path))
+    monkeypatch.setenv("LEADLOOP_DATABASE_URL", env.database.url)
     monkeypatch.setenv("LEADLOOP_SECRET", SECRET.decode())
     return tmp_path
 
