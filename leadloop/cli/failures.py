@@ -71,6 +71,7 @@ _EXPLANATIONS: dict[str, Callable[[Any], str]] = {
     "leadloop.connection.ConnectionFailedError": _own_words,
     "leadloop.embedded.processes.AlreadyRunningError": _own_words,
     "leadloop.embedded.temporal_server.ServerMissingError": _own_words,
+    "leadloop.inbox.operations.log.OperationError": _sales,
     "leadloop.language.compiler.CompileError": _compile,
     "leadloop.language.skeletons.SkeletonError": _own_words,
     "leadloop.leads.addresses.AddressError": _own_words,

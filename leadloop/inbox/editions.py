@@ -37,6 +37,7 @@ from leadloop.storage.tables import (
 EDITIONS = "editions"
 """Topic of the news that journeys are to be told of a new version."""
 _PREFIX = "edition:"
+_STEP_MAP = "step_map:"
 _WAITS_ANEW = frozenset({"wait", "await", "recycle"})
 """Steps whose wait is worked out again; other steps keep the wait they are in."""
 
@@ -71,6 +72,34 @@ def apply_edition(
         session.add(Setting(key=f"{_PREFIX}{new.id}", value={"scenarios": wishes, "at": now.isoformat()}))
         announce(session, EDITIONS)
     return counts
+
+
+def wish_move(session: Session, key: str, scenario: str, digest: str, now: datetime) -> None:
+    """Note that the open journeys of a scenario are to move to a version, whatever it says itself.
+
+    Those that lack their step there are told once more: it may be mapped by now.
+    """
+    _forget(session, {scenario})
+    wish = {"what": "move", "digest": digest, "since": now.isoformat()}
+    value = {"scenarios": {scenario: wish}, "at": now.isoformat()}
+    session.add(Setting(key=f"{_PREFIX}{key}", value=value))
+    announce(session, EDITIONS)
+
+
+def step_map(session: Session, plan: Plan, digest: str) -> dict[str, str]:
+    """Return where people on steps of other versions go in this one: by `on_edit`, and by operators."""
+    row = session.get(Setting, f"{_STEP_MAP}{digest}")
+    return {**plan.on_edit.steps, **(row.value if row is not None else {})}
+
+
+def add_step_map(session: Session, digest: str, steps: Mapping[str, str]) -> None:
+    """Map steps that the version itself does not; what is mapped already is replaced."""
+    row = session.get(Setting, f"{_STEP_MAP}{digest}", with_for_update=True)
+    if row is None:
+        row = Setting(key=f"{_STEP_MAP}{digest}", value={})
+    row.value = {**row.value, **steps}
+    session.add(row)
+    session.flush()
 
 
 def run_editions(env: Environment, limit: int = 100) -> int:
@@ -121,7 +150,11 @@ def _concerned(scenario: str, wish: Mapping[str, str]) -> tuple[ColumnElement[bo
     if wish["what"] == "exit":  # an older version may have told them to finish their step
         return others
     told = (wish["digest"], f"{LOST}{wish['digest']}") if wish["what"] == "move" else (FINISH,)
-    return (*others, or_(col(Enrolment.move_to).is_(None), col(Enrolment.move_to).not_in(told)))
+    untold = or_(col(Enrolment.move_to).is_(None), col(Enrolment.move_to).not_in(told))
+    if "since" in wish:  # who was lost before may be mapped now
+        lost = col(Enrolment.move_to) == f"{LOST}{wish['digest']}"
+        untold |= lost & (col(Enrolment.moved_at) <= datetime.fromisoformat(wish["since"]))
+    return (*others, untold)
 
 
 def _tell(env: Environment, enrolment_id: str, lead_id: str, scenario: str, wish: Mapping[str, str]) -> int:
@@ -200,11 +233,11 @@ def switch_version(application: Application, enrolment: Enrolment) -> tuple[Jour
     digest = enrolment.move_to or enrolment.plan_digest
     old, new = publications.plan(enrolment.plan_digest, session), publications.plan(digest, session)
     state = JourneyState.model_validate(enrolment.state)
-    step = _mapped(new, state.step)
+    names = step_map(session, new, digest)
+    step = _mapped(new, names, state.step)
     if state.pending is not None and state.pending.step is not None:
-        _mapped(new, state.pending.step)
-    moved = renamed(state, new.on_edit.steps)
-    names = dict(new.on_edit.steps)
+        _mapped(new, names, state.pending.step)
+    moved = renamed(state, names)
     if names:  # `of` finds the mails of a step by its name
         step_id = col(Message.step_id)
         session.exec(
@@ -241,10 +274,10 @@ def keeps_its_wait(plan: Plan, state: JourneyState, cause: object) -> bool:
     return isinstance(cause, Moved) and plan.steps[state.step].kind not in _WAITS_ANEW
 
 
-def _mapped(new: Plan, step: str) -> str:
-    target = new.on_edit.steps.get(step, step)
+def _mapped(new: Plan, names: Mapping[str, str], step: str) -> str:
+    target = names.get(step, step)
     if target not in new.steps:
-        raise LostStepError(f"the new version has no step `{step}`, and `on_edit` does not map it")
+        raise LostStepError(f"the new version has no step `{step}`, and nothing maps it")
     return target
 
 

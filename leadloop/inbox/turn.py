@@ -223,6 +223,10 @@ class _Turn:
         in_a_wait = is_held_in_a_wait(self.session, enrolment)
         enrolment.status, enrolment.held_reason = EnrolmentStatus.RUNNING, None
         self.trace.append({"step": state.step, "did": "retried"})
+        head = Next.model_validate(enrolment.next) if enrolment.next else None
+        if head is not None and head.kind in ("send", "call"):  # held before its turn was taken
+            ready = cause_of(self.session, enrolment, application.now)
+            return head if ready is None or isinstance(ready, Closed | Retried) else self._walk(ready, state)
         if not in_a_wait:
             return self._walk(*cause_again(self.session, enrolment, state))
         application.settle()  # looks again at the conditions of goal, exits and waits
@@ -230,7 +234,7 @@ class _Turn:
             self.trace.append({"did": "ended", "outcome": enrolment.outcome})
             return Next(kind="end", outcome=enrolment.outcome)
         enrolment.clock_shift_seconds = shift
-        head = Next.model_validate(enrolment.next)
+        head = head or Next(kind="wait")
         taken: Cause | None = branch_taken(self.session, enrolment.id)
         due_at = due_of(enrolment, head)
         if taken is None and due_at is not None and due_at <= application.now:

@@ -25,6 +25,7 @@ from leadloop.web.events_api import events_router
 from leadloop.web.failing import DieBeforeAnswer
 from leadloop.web.forms import forms_router
 from leadloop.web.guard import Guard
+from leadloop.web.journeys_api import journeys_router
 from leadloop.web.leads_api import leads_router
 from leadloop.web.mailbox_pages import mailbox_router
 from leadloop.web.pages import pages_router
@@ -82,6 +83,7 @@ def create_app(
     app.include_router(records_router(env))
     app.include_router(companies_router(env))
     app.include_router(enrolments_router(env))
+    app.include_router(journeys_router(env))
     app.include_router(tracking_router(env, tokens, pages))
     app.include_router(visits_router(env, public_url, sites))
     app.include_router(unsubscribe_router(env, tokens, pages))

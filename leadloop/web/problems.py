@@ -14,6 +14,7 @@ from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError, SQLA
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
+from leadloop.inbox.operations.log import OperationError
 from leadloop.sales.commands import SalesError
 from leadloop.storage.database import DatabaseAwayError, StorageError
 from leadloop.storage.publications import NotPublishedError
@@ -24,6 +25,7 @@ RETRY_AFTER_SECONDS = 5
 """What a client is asked to wait for when the database cannot take its request now."""
 _AWAY = "the database cannot take this now; nothing was recorded, so send it again"
 _log = structlog.get_logger()
+_OPERATION_STATUS = {"not_found": 404, "invalid": 422}
 _SALES_STATUS = {"not_found": 404, "invalid": 422, "not_applied": 500}
 
 
@@ -106,6 +108,11 @@ def install(app: FastAPI, html_error: HtmlError) -> None:
         errors = [field_error(error.field, error.message)] if error.field else []
         return answer(request, _SALES_STATUS[error.code], error.message, errors)
 
+    def on_operation(request: Request, error: Exception) -> Response:
+        assert isinstance(error, OperationError)
+        errors = [field_error(error.field, error.message)] if error.field else []
+        return answer(request, _OPERATION_STATUS[error.code], error.message, errors)
+
     def on_unpublished(request: Request, error: Exception) -> Response:
         return answer(request, 503, str(error))
 
@@ -129,6 +136,7 @@ def install(app: FastAPI, html_error: HtmlError) -> None:
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(SalesError, on_sales)
+    app.add_exception_handler(OperationError, on_operation)
     app.add_exception_handler(NotPublishedError, on_unpublished)
 
 

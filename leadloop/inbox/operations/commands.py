@@ -12,7 +12,7 @@ from leadloop.inbox.apply import Application
 from leadloop.inbox.causes import LOST
 from leadloop.inbox.clocks import CLOCKS, RUN
 from leadloop.inbox.exits import end_journey
-from leadloop.inbox.operations.log import Caller, OperationError, write_operation
+from leadloop.inbox.operations.log import Caller, OperationError, transaction, write_operation
 from leadloop.inbox.operations.pausing import JOURNEY, pause, resume
 from leadloop.inbox.wakes import ask_wake
 from leadloop.storage.database import lock_enrolment, lock_lead
@@ -113,7 +113,7 @@ def _command(
     run: Callable[[Application, Enrolment], str | None],
     **detail: str,
 ) -> JourneyResult:
-    with env.database.write() as session:
+    with transaction(env, caller) as session:
         known = session.get(Enrolment, journey_id)
         if known is None:
             raise OperationError("not_found", "there is no such journey")

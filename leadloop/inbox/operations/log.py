@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,6 +33,8 @@ class Caller:
 
     by: str
     reason: str = ""
+    dry_run: bool = False
+    """Say what would happen; change nothing."""
 
     def __post_init__(self) -> None:
         _check("by", self.by, 1, BY_LIMIT)
@@ -41,6 +44,21 @@ class Caller:
 def _check(field: str, text: str, least: int, most: int) -> None:
     if not least <= len(text) <= most or not text.isprintable():
         raise OperationError("invalid", f"{field} has {least} to {most} printable characters", field)
+
+
+class _DryRunError(Exception):
+    """Rolls the transaction of a dry run back."""
+
+
+@contextmanager
+def transaction(env: Environment, caller: Caller) -> Iterator[Session]:
+    """Open the transaction of a command; undone at its end where it is a dry run."""
+    with suppress(_DryRunError), env.database.write() as session:
+        yield session
+        if caller.dry_run:
+            session.flush()
+            session.expunge_all()  # what was read and written stays readable
+            raise _DryRunError
 
 
 def write_operation(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
@@ -11,7 +12,7 @@ from sqlmodel import Session, col, select
 from leadloop.inbox.apply import Application
 from leadloop.inbox.clocks import RUN
 from leadloop.inbox.operations.commands import check_clock
-from leadloop.inbox.operations.log import Caller, OperationError, write_operation
+from leadloop.inbox.operations.log import Caller, OperationError, transaction, write_operation
 from leadloop.inbox.operations.scenario_pauses import (
     PREFIX,
     ScenarioPause,
@@ -23,6 +24,7 @@ from leadloop.inbox.operations.scenario_pauses import (
     write_pause,
 )
 from leadloop.inbox.operations.topic import OPERATIONS
+from leadloop.inbox.operations.view import operation_json
 from leadloop.storage.database import announce, lock_enrolment, lock_lead
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment, EnrolmentStatus, Operation, Setting
@@ -42,6 +44,16 @@ class ScenarioResult:
     no_op: str | None = None
     operation: Operation | None = None
 
+    def as_json(self) -> dict[str, Any]:
+        """Return it as the API and the command show it."""
+        return {
+            "scenario": self.scenario,
+            "paused": self.paused,
+            "clock": self.clock,
+            "journeys": self.concerned,
+            "operation": operation_json(self.operation) if self.operation is not None else None,
+        }
+
 
 def pause_scenario(env: Environment, scenario: str, caller: Caller, clock: str = RUN) -> ScenarioResult:
     """Pause a scenario: no turn, no mail of it from the next claim on. Who enters begins paused."""
@@ -57,7 +69,7 @@ def resume_scenario(env: Environment, scenario: str, caller: Caller) -> Scenario
 def _switch(
     env: Environment, scenario: str, caller: Caller, action: str, clock: str | None
 ) -> ScenarioResult:
-    with env.database.write() as session:
+    with transaction(env, caller) as session:
         known = env.publications.current(session).publication.plans
         opened = _open(session, scenario)
         present = scenario_pause(session, scenario)

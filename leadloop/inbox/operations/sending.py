@@ -10,7 +10,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from leadloop.inbox.apply import Application
-from leadloop.inbox.operations.log import Caller, write_operation
+from leadloop.inbox.operations.log import Caller, transaction, write_operation
 from leadloop.inbox.operations.pausing import release_mails
 from leadloop.inbox.operations.topic import OPERATIONS
 from leadloop.inbox.wakes import ask_wake
@@ -35,6 +35,16 @@ class Sending:
     reason: str = ""
     held: int = 0
     """Mails that the switch holds now."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as the API and the command show it."""
+        return {
+            "stopped": self.stopped,
+            "by": self.by,
+            "at": self.at.isoformat() if self.at else None,
+            "reason": self.reason,
+            "held": self.held,
+        }
 
 
 @dataclass(frozen=True)
@@ -77,7 +87,7 @@ def start_sending(env: Environment, caller: Caller) -> SendingResult:
 
 
 def _switch(env: Environment, caller: Caller, action: str, on: bool) -> SendingResult:
-    with env.database.write() as session:
+    with transaction(env, caller) as session:
         row = session.get(Setting, KILL_SWITCH, with_for_update=True)
         if (row is not None and bool(row.value.get("on"))) == on:
             return SendingResult(read_sending(session), "already_stopped" if on else "not_stopped")
