@@ -14,7 +14,7 @@ from leadloop.cli.output import JsonOption, print_json, print_table
 
 if TYPE_CHECKING:
     from leadloop.inbox.operations.migrating import Group, Migration
-    from leadloop.inbox.operations.moving import Moving
+    from leadloop.inbox.operations.moving import Fate, Moving
     from leadloop.storage.environment import Environment
 
 _POLL_SECONDS = 0.25
@@ -153,7 +153,7 @@ def _row(group: Group) -> list[object]:
     return [group.step, group.people, group.to or "?", ", ".join(remarks)]
 
 
-_FATES = {
+_FATES: dict[Fate, str] = {
     "moved": "moved",
     "in_flight": "waits for its mail or call",
     "waiting": "moves in its next turn",

@@ -8,12 +8,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from leadloop.inbox.editions import run_editions
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import EnrolmentStatus
 from leadloop.web.api_keys import Scope, create_key
 from tests.factories import ManualClock
 from tests.inbox.driver import journeys
 from tests.inbox.operations.plays import go, log_of
+from tests.inbox.operations.test_migrating import republish
 from tests.inbox.played import enter, environment, plan_of, rest, row_of
 
 PROBLEM = "application/problem+json"
@@ -129,3 +131,29 @@ async def test_wrong_request_is_a_problem(
     reply = await client.post(f"/v1/{path}", json=body)
     assert (reply.status_code, reply.headers["content-type"]) == (status, PROBLEM)
     assert [one["field"] for one in reply.json().get("errors", [{"field": None}])] == [field]
+
+
+async def test_people_are_migrated(env: Environment, client: httpx.AsyncClient) -> None:
+    journey_id = one_journey(env)
+    digest = republish(env, rest("new", days=20))
+    path = "/v1/scenarios/play/migrations"
+    refused = await client.post(path)
+    assert (refused.status_code, refused.headers["content-type"]) == (422, PROBLEM)
+    assert "1 on `rest`" in refused.json()["detail"]
+    dry = await client.post(path, json={"dry_run": True})
+    assert (dry.status_code, dry.json()["unmapped"], dry.json()["operation"]["action"]) == (
+        200, ["rest"], "migrate",
+    )  # fmt: skip
+    assert log_of(env) == []
+    begun = await client.post(path, json={"map": {"rest": "new"}, "reason": "new second half"})
+    assert (begun.status_code, begun.json()["version"], begun.json()["people"]) == (202, digest, 1)
+    (left,) = (await client.get(path)).json()["items"]
+    assert (left["journey"], left["fate"]) == (journey_id, "waiting")
+    while run_editions(env):
+        pass
+    go(env)
+    assert (await client.get(path)).json() == {"version": digest, "items": [], "next_cursor": None}
+    assert row_of(env, journey_id).state["step"] == "new"
+    assert (await client.post(path)).json()["reason"] == "nobody_to_move"
+    assert (await client.post("/v1/scenarios/none/migrations")).status_code == 404
+    assert (await client.post(path, json={"to": "ffffff"})).status_code == 404
