@@ -13,6 +13,8 @@ from leadloop.cli.standing import arms_of, calls_of, pauses_of, record_of
 from leadloop.inbox.apply import Application
 from leadloop.inbox.causes import LOST
 from leadloop.inbox.facts import company_of, lead_zone
+from leadloop.inbox.operations.log import operations_about
+from leadloop.inbox.operations.view import operation_json
 from leadloop.journey.state import JourneyState
 from leadloop.language.plan import (
     Armed,
@@ -152,6 +154,9 @@ def _journey(session: Session, env: Environment, row: Enrolment) -> dict[str, An
         "calls": calls_of(session, row.id),
         "experiments": arms_of(session, row.id),
         "locked_at": row.locked_at,
+        "stops": dict(row.stops),
+        "retry": row.retry,
+        "operations": [operation_json(one) for one in operations_about(session, [row])[row.id]],
         "pause_clock": plan.pause_clock,
         "moves_to": row.move_to[:12] if row.move_to and not row.move_to.startswith(LOST) else None,
         "waiting": _waiting(session, row, plan),

@@ -12,7 +12,9 @@ import typer
 
 from leadloop.cli.callers import ByOption, DryRunOption, ReasonOption, caller_of, told_errors
 from leadloop.cli.environments import StateOption, find_lead_id, open_environment
+from leadloop.cli.operating import operation_line
 from leadloop.cli.output import JsonOption, print_json, print_table, shown_at
+from leadloop.cli.temporal_pages import temporal_pages
 
 if TYPE_CHECKING:
     from leadloop.inbox.operations.commands import JourneyResult
@@ -124,7 +126,7 @@ def show_journey(
             if row is None:
                 typer.echo("there is no such journey; `leadloop journey list` shows them", err=True)
                 raise typer.Exit(1)
-            found = journey_json(session, env, row)
+            found = journey_json(session, env, row) | {"temporal": temporal_pages(state).journey(row.id)}
             log = [operation_json(one) for one in operations_about(session, [row])[row.id]]
         zone = ZoneInfo(env.publications.current().publication.workspace.timezone)
     if as_json:
@@ -141,18 +143,6 @@ def _plain(value: object, zone: ZoneInfo) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} ({clock})" for name, clock in value.items())
     return str(value)
-
-
-def operation_line(operation: dict[str, Any], zone: ZoneInfo) -> str:
-    """Return one line of the log for people."""
-    from datetime import datetime
-
-    at = shown_at(datetime.fromisoformat(operation["at"]), zone)
-    subject = operation["journey"] or operation["scenario"] or "all mail"
-    detail = ", ".join(f"{name} {value}" for name, value in operation["detail"].items())
-    why = f": {operation['reason']}" if operation["reason"] else ""
-    action = operation["action"].replace("_", " ")
-    return f"{at}  {operation['by']}  {action}  {subject}{f' ({detail})' if detail else ''}{why}"
 
 
 @app.command("pause")

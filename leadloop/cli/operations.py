@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from leadloop.cli.environments import StateOption, open_environment
+from leadloop.cli.operating import operation_line
 from leadloop.cli.output import JsonOption, print_json
 
 
@@ -25,7 +26,6 @@ def operations(
     """List what people did, the newest first: who, what, when, to what, and why."""
     from sqlmodel import col, select
 
-    from leadloop.cli.journeys import operation_line
     from leadloop.inbox.operations.view import operation_json
     from leadloop.storage.tables import Operation
 

@@ -7,21 +7,31 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from leadloop.cli.environments import StateOption, open_environment
+from leadloop.cli.operating import operating_lines
 from leadloop.cli.output import JsonOption, print_json, print_table, shown_at
+from leadloop.cli.temporal_pages import temporal_pages
 
 if TYPE_CHECKING:
     from leadloop.storage.environment import Environment
 
 
 def status(state: StateOption = None, as_json: JsonOption = False) -> None:
-    """Show journeys per scenario, what is due and overdue, what waits to be applied or sent.
+    """Show journeys per scenario and step, what is due, overdue, held and paused, what waits to be
+    applied or sent, and whether sending is stopped.
 
     Messages that may or may not have been sent (`uncertain`) are listed one by one: they are never
     sent again by themselves.
     """
+    from leadloop.inbox.operations.standing import standing
+
     with open_environment(state) as env:
         document = _document(env)
         zone = _zone(env)
+        with env.database.read() as session:
+            operating = standing(session, env, temporal_pages(state))
+    by_name = {one["scenario"]: one for one in operating["scenarios"]}
+    document["scenarios"] = [by_name.get(one["scenario"], {}) | one for one in document["scenarios"]]
+    document["sending"] = operating["sending"]
     if as_json:
         print_json(document)
         return
@@ -36,6 +46,8 @@ def status(state: StateOption = None, as_json: JsonOption = False) -> None:
         [[*(row[name] for name in columns), ended] for row, ended in zip(rows, outcomes, strict=True)],
     )
     typer.echo()
+    for line in operating_lines(operating, zone):
+        typer.echo(line)
     typer.echo(f"next due          {shown_at(document['next_due_at'], zone)} ({zone.key})")
     typer.echo(f"overdue           {document['overdue']}")
     typer.echo(f"unapplied events  {document['unapplied_events']}")

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from leadloop.cli.environments import StateOption, find_lead_id, open_environment
+from leadloop.cli.operating import stop_lines
 from leadloop.cli.output import JsonOption, LeadArgument, print_json, shown_at
 from leadloop.cli.temporal_pages import temporal_pages
 
@@ -90,12 +91,7 @@ def _journey_lines(journey: dict[str, Any], zone: ZoneInfo) -> list[str]:
         lines.append(f"  mail {one['template']} (step {one['step']}) {one['status']}{until}{why_not}")
     lines += [f"  {_call(call)}" for call in journey["calls"]]
     lines += [f"  {_arm(arm)}" for arm in journey["experiments"]]
-    if journey["locked_at"]:
-        after = "goes on where it stood" if journey["pause_clock"] == "freeze" else "begins the wait anew"
-        lines.append(
-            f"  its clock stands still since {shown_at(journey['locked_at'], zone)}, while sales works on "
-            f"the lead; then it {after}"
-        )
+    lines += [f"  {line}" for line in stop_lines(journey, zone)]
     if journey["moves_to"]:
         lines.append(f"  {_move(journey['moves_to'])}")
     if journey["waiting"]:

@@ -32,6 +32,7 @@ from leadloop.inbox.effects import apply_effect, find_message
 from leadloop.inbox.experiments import decide_winner
 from leadloop.inbox.holding import is_held_in_a_wait
 from leadloop.inbox.journey_facts import JourneyReader, journey_facts
+from leadloop.inbox.operations.pausing import PAUSED, release_mails
 from leadloop.inbox.operations.retrying import cause_again
 from leadloop.inbox.operations.scenario_pauses import follow_scenario
 from leadloop.inbox.restored import is_restored
@@ -223,6 +224,7 @@ class _Turn:
         in_a_wait = is_held_in_a_wait(self.session, enrolment)
         enrolment.status, enrolment.held_reason = EnrolmentStatus.RUNNING, None
         self.trace.append({"step": state.step, "did": "retried"})
+        release_mails(application, enrolment.id, PAUSED)  # claims hold the mails of held journeys too
         head = Next.model_validate(enrolment.next) if enrolment.next else None
         if head is not None and head.kind in ("send", "call"):  # held before its turn was taken
             ready = cause_of(self.session, enrolment, application.now)

@@ -60,6 +60,7 @@ ROUTE_SCOPES: Mapping[Route, Scope | None] = {
     ("POST", "/v1/journeys/{journey_id}/resume"): Scope.ADMIN,
     ("POST", "/v1/journeys/{journey_id}/cancel"): Scope.ADMIN,
     ("POST", "/v1/journeys/{journey_id}/retry"): Scope.ADMIN,
+    ("GET", "/v1/status"): Scope.READ,
     ("GET", "/v1/sending"): Scope.READ,
     ("POST", "/v1/sending/stop"): Scope.ADMIN,
     ("POST", "/v1/sending/start"): Scope.ADMIN,

@@ -13,6 +13,7 @@ from leadloop.delivery.mailbox import Mailbox
 from leadloop.delivery.tokens import Tokens
 from leadloop.failpoints import no_failpoint
 from leadloop.inbox.group_commit import GroupCommit
+from leadloop.inbox.operations.links import TemporalPages
 from leadloop.settings import INBOX_LIMIT
 from leadloop.storage.environment import Environment
 from leadloop.web import problems
@@ -83,7 +84,7 @@ def create_app(
     app.include_router(records_router(env))
     app.include_router(companies_router(env))
     app.include_router(enrolments_router(env))
-    app.include_router(journeys_router(env))
+    app.include_router(journeys_router(env, TemporalPages(temporal_ui, temporal_namespace)))
     app.include_router(tracking_router(env, tokens, pages))
     app.include_router(visits_router(env, public_url, sites))
     app.include_router(unsubscribe_router(env, tokens, pages))

@@ -13,8 +13,10 @@ from sqlmodel import select
 
 from leadloop.inbox.clocks import Clock
 from leadloop.inbox.operations import commands, migrating, scenarios, sending
+from leadloop.inbox.operations.links import TemporalPages
 from leadloop.inbox.operations.log import Caller, operations_about
 from leadloop.inbox.operations.moving import fate_of
+from leadloop.inbox.operations.standing import standing
 from leadloop.inbox.operations.view import journey_json, operation_json
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment, EnrolmentStatus, Operation
@@ -49,13 +51,19 @@ class MigrateBody(WhyBody):
 Run = Callable[[Environment, str, Caller], commands.JourneyResult]
 
 
-def journeys_router(env: Environment) -> APIRouter:
-    """Return the routes of the API of operating."""
+def journeys_router(env: Environment, pages: TemporalPages) -> APIRouter:
+    """Return the routes of the API of operating; `pages` are those of Temporal's Web UI."""
     router = APIRouter(prefix="/v1", tags=["operations"])
-    _add_journeys(router, env)
+    _add_journeys(router, env, pages)
     _add_commands(router, env)
     _add_scenarios(router, env)
     _add_sending(router, env)
+
+    @router.get("/status")
+    def status() -> dict[str, Any]:
+        """Say how sending and each scenario stand: people by step, due soon, held and why, paused."""
+        with env.database.read() as session:
+            return standing(session, env, pages)
 
     @router.get("/operations")
     def list_operations(
@@ -76,7 +84,7 @@ def journeys_router(env: Environment) -> APIRouter:
     return router
 
 
-def _add_journeys(router: APIRouter, env: Environment) -> None:
+def _add_journeys(router: APIRouter, env: Environment, pages: TemporalPages) -> None:
     @router.get("/journeys")
     def list_journeys(
         scenario: str | None = None,
@@ -103,7 +111,10 @@ def _add_journeys(router: APIRouter, env: Environment) -> None:
             if row is None:
                 raise ProblemError(404, "there is no such journey")
             log = operations_about(session, [row])[row.id]
-            return journey_json(session, env, row) | {"operations": [operation_json(one) for one in log]}
+            return journey_json(session, env, row) | {
+                "operations": [operation_json(one) for one in log],
+                "temporal": pages.journey(row.id),
+            }
 
 
 def _add_commands(router: APIRouter, env: Environment) -> None:

@@ -25,6 +25,7 @@ from leadloop.storage.tables import (
     Task,
     Turn,
 )
+from leadloop.web.story_operations import journey_operations
 from leadloop.web.story_text import say
 from leadloop.web.story_words import describe_event, describe_trace, describe_unsent
 from leadloop.web.text import Language, translate
@@ -165,10 +166,15 @@ def _journey_lines(
             text = say(language, "left “{title}”: {outcome}", title=title, outcome=journey.outcome)
             left = StoryLine(journey.ended_at, "journey", text, None, name, detail)
             yield _Keyed(left, _key_of_end(events, journey))
+        elif journey.status == EnrolmentStatus.PAUSED:
+            text = say(language, "“{title}” is paused", title=title)
+            yield _Keyed(StoryLine(journey.moved_at, "journey", text, None, name), journey.id + "~")
         elif journey.status == EnrolmentStatus.HELD:
             text = say(language, "“{title}” is held", title=title)
             held = StoryLine(journey.moved_at, "journey", text, None, name, journey.held_reason or "")
             yield _Keyed(held, journey.id + "~")
+    for row, text, reason in journey_operations(session, journeys, titles, language):
+        yield _Keyed(StoryLine(row.at, "journey", text, None, row.scenario, reason), row.id)
 
 
 def _key_of_end(events: Sequence[Event], journey: Enrolment) -> str:

@@ -114,3 +114,23 @@ def test_sending_is_stopped_and_started(env: Environment) -> None:
     assert "start sending  all mail" in text
     assert "sato  stop sending  all mail: wrong price" in text
     assert [one["action"] for one in document("operations")["items"]] == ["start_sending", "stop_sending"]
+
+
+def test_status_and_why_tell_of_pauses_and_who_made_them(env: Environment, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir(exist_ok=True)
+    (state / "ports.json").write_text('{"temporal_ui": 8233}')
+    run("journey", "pause", "--scenario", "play", "--clock", "freeze", "--reason", "wrong price")
+    run("sending", "stop", "--by", "sato")
+    text = run("status")
+    assert "sending           STOPPED by sato; 0 mails held" in text
+    assert "paused            play since" in text
+    assert "held              unknown: 1, `w` waits for" in text
+    assert "http://127.0.0.1:8233/namespaces/default/workflows?query=" in text
+    found = document("status")
+    (play,) = [one for one in found["scenarios"] if one["scenario"] == "play"]
+    assert (play["paused"], play["pause"]["clock"], found["sending"]["stopped"]) == (1, "freeze", True)
+    why = run("why", journeys(env, "play")[0].lead_id)
+    assert "suzuki  pause  play (clock freeze, journeys 1): wrong price" in why
+    assert "until somebody resumes its scenario; then it goes on where it stood" in why
+    assert "8233/namespaces/default/workflows/journey-" in run("journey", "show", journey_of(env, "play"))

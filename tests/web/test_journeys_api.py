@@ -157,3 +157,13 @@ async def test_people_are_migrated(env: Environment, client: httpx.AsyncClient) 
     assert (await client.post(path)).json()["reason"] == "nobody_to_move"
     assert (await client.post("/v1/scenarios/none/migrations")).status_code == 404
     assert (await client.post(path, json={"to": "ffffff"})).status_code == 404
+
+
+async def test_status_tells_how_scenarios_and_sending_stand(
+    env: Environment, client: httpx.AsyncClient
+) -> None:
+    one_journey(env)
+    found = (await client.get("/v1/status")).json()
+    assert found["sending"]["stopped"] is False
+    (play,) = found["scenarios"]
+    assert (play["steps"][0]["running"], play["pause"], play["temporal"]) == (1, None, None)

@@ -1,4 +1,7 @@
-"""Operations: what people did to journeys, scenarios and sending. Rows are added, never changed."""
+"""Operations: what people did to journeys, scenarios and sending. Rows are added and stay as they are.
+
+Only the erasure of a lead empties the reasons of what was done to its journeys: people wrote them.
+"""
 
 from __future__ import annotations
 

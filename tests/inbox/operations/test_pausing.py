@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from leadloop.inbox.doctor import examine
+from leadloop.inbox.erasure import erase_lead
 from leadloop.inbox.operations.commands import cancel_journey, pause_journey, resume_journey
 from leadloop.inbox.operations.log import Caller, OperationError
 from leadloop.inbox.operations.loop import run_operations
@@ -326,3 +327,15 @@ def test_unknown_journey_scenario_and_clock_are_refused(tmp_path: Path) -> None:
         pause_journey(env, journey_id, BY, "stop")
     with pytest.raises(OperationError, match="by has 1 to 100"):
         Caller("")
+
+
+def test_erasure_empties_the_reasons_of_what_was_done_to_the_lead(tmp_path: Path) -> None:
+    env, journey_id = waiting(tmp_path)
+    other = enter(env, opt_in=True).id
+    pause_journey(env, journey_id, Caller("sato", "山田さんから電話"))
+    pause_journey(env, other, Caller("sato", "a trial"))
+    erase_lead(env, row_of(env, journey_id).lead_id, "tests")
+    assert [(one.action, one.enrolment_id, one.reason) for one in log_of(env)] == [
+        ("pause", journey_id, ""),
+        ("pause", other, "a trial"),
+    ]

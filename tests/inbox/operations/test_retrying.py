@@ -171,3 +171,32 @@ def test_step_that_still_lacks_its_date_is_held_again(tmp_path: Path) -> None:
     go(env)
     assert "not known" in str(held(env, journey_id).held_reason)
     assert row_of(env, journey_id).retry is False
+
+
+@pytest.mark.parametrize(
+    ("status", "step", "outcome"),
+    [
+        (MessageStatus.SENT, "rest", None),
+        (MessageStatus.UNCERTAIN, "rest", None),
+        (MessageStatus.NEW, "rest", None),
+        (MessageStatus.FAILED, "mail", p.COMPLETED),
+    ],
+)
+def test_journey_held_before_it_could_take_its_turn_takes_it(
+    tmp_path: Path, status: MessageStatus, step: str, outcome: str | None
+) -> None:
+    """Its head still says `send`: a turn that failed again and again was never committed."""
+    env = environment(tmp_path, plan_of(SEND, rest(days=3)))
+    journey_id = enter(env, opt_in=True).id
+    settle(env, deliver=lambda *_: None)
+    with env.database.write() as session:
+        row = session.get_one(Enrolment, journey_id)
+        row.status, row.held_reason = EnrolmentStatus.HELD, "its turn 2 failed for an hour"
+        message = session.merge(mails(env)[0])
+        message.status = status
+        session.add_all((row, message))
+    retry_journey(env, journey_id, BY)
+    go(env)
+    row = row_of(env, journey_id)
+    assert (row.state["step"], row.outcome, row.held_reason) == (step, outcome, None)
+    assert len(mails(env)) == 1
