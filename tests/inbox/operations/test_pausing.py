@@ -115,7 +115,7 @@ def test_mail_of_a_paused_journey_is_held_and_goes_after_it(tmp_path: Path, whol
     else:
         pause_journey(env, journey_id, BY)
     claim_and_send(env, mails(env)[0].id)
-    advance(env, days=5)
+    advance(env, minutes=10)
     (mail,) = mails(env)
     assert (mail.status, mail.reason) == (MessageStatus.HELD, "paused")
     assert row_of(env, journey_id).status == EnrolmentStatus.PAUSED
@@ -125,7 +125,7 @@ def test_mail_of_a_paused_journey_is_held_and_goes_after_it(tmp_path: Path, whol
         resume_journey(env, journey_id, BY)
     go(env)
     (mail,) = mails(env)
-    assert (mail.status, mail.sent_at) == (MessageStatus.SENT, NOW + 5 * DAYS)
+    assert (mail.status, mail.sent_at) == (MessageStatus.SENT, NOW + timedelta(minutes=10))
     assert row_of(env, journey_id).state["step"] == "rest"
 
 
@@ -149,6 +149,7 @@ def test_who_enters_a_paused_scenario_begins_when_it_is_resumed(tmp_path: Path) 
     pause_scenario(env, "play", BY)
     go(env)
     journey_id = enter(env, opt_in=True).id
+    assert row_of(env, journey_id).status == EnrolmentStatus.PAUSED
     advance(env, days=2)
     row = row_of(env, journey_id)
     assert (row.status, row.turn_no) == (EnrolmentStatus.PAUSED, 0)
