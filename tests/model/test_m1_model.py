@@ -26,7 +26,8 @@ from tests.model.temporal import Stage, running_stage
 PARTS = 4
 QUICK, QUICK_ON_TEMPORAL = 25, 50
 """Examples of each part of the quick tests; always the same ones."""
-MANY, MANY_ON_TEMPORAL = 3000, 1000
+MANY_PARTS, MANY, MANY_ON_TEMPORAL = 6, 500, 200
+"""Parts of the fault tests, and new examples of each part: minutes each, because a slow test is ended."""
 
 
 @pytest.fixture(scope="module")
@@ -56,22 +57,28 @@ def test_m1_workflows_agree_with_the_model(
 
 
 @pytest.mark.fault
+@pytest.mark.parametrize("part", range(MANY_PARTS))
 def test_m1_engine_agrees_with_the_model_in_thousands(
-    database: MortalDatabase, request: pytest.FixtureRequest
+    database: MortalDatabase, part: int, request: pytest.FixtureRequest
 ) -> None:
-    play_new(database, Engine, MANY, request.config)
+    play_new(database, Engine, MANY, part, request.config)
 
 
 @pytest.mark.fault
+@pytest.mark.parametrize("part", range(MANY_PARTS))
 def test_m1_workflows_agree_with_the_model_in_thousands(
-    database: MortalDatabase, stage: Stage, request: pytest.FixtureRequest
+    database: MortalDatabase, stage: Stage, part: int, request: pytest.FixtureRequest
 ) -> None:
-    play_new(database, stage.make_engine, MANY_ON_TEMPORAL, request.config)
+    play_new(database, stage.make_engine, MANY_ON_TEMPORAL, part, request.config)
 
 
-def play_new(database: MortalDatabase, make: MakeEngine, count: int, config: pytest.Config) -> None:
-    """Play examples that nobody has seen; the seed is printed."""
+def play_new(
+    database: MortalDatabase, make: MakeEngine, count: int, part: int, config: pytest.Config
+) -> None:
+    """Play examples that nobody has seen; the seed is printed. A seed that is given is that of one part."""
     chosen = config.getoption("--model-seed")
+    if chosen is not None and part:
+        pytest.skip("a seed was given: the first part plays it")
     number = randrange(2**32) if chosen is None else chosen
     print(f"to draw the same examples again: --model-seed {number}")
     play_many(database, make, config.getoption("--model-examples") or count, number, config)
