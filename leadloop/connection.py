@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from functools import cache
 from typing import Any, cast
@@ -25,6 +26,8 @@ from temporalio.service import RPCError
 from leadloop.contracts import SEARCH_ATTRIBUTES
 
 _log = structlog.get_logger()
+_CONNECT_SECONDS = 30.0
+"""A service that takes the connection and says nothing is given up then."""
 
 
 class ConnectionFailedError(Exception):
@@ -43,8 +46,9 @@ async def connect(address: str | None = None, *, metrics: str | None = None) -> 
         options.setdefault("target_host", "localhost:7233")
     runtime = _runtime(metrics)
     try:
-        return await Client.connect(**options, data_converter=pydantic_data_converter, runtime=runtime)
-    except (RuntimeError, RPCError, OSError) as error:
+        connecting = Client.connect(**options, data_converter=pydantic_data_converter, runtime=runtime)
+        return await asyncio.wait_for(connecting, _CONNECT_SECONDS)
+    except (RuntimeError, RPCError, OSError, TimeoutError) as error:
         raise ConnectionFailedError(
             f"no Temporal service at {options['target_host']}: set TEMPORAL_ADDRESS, or run "
             "`leadloop up`, which brings its own"

@@ -48,6 +48,8 @@ from leadloop.storage.tables import Enrolment, EnrolmentStatus, Wake
 WORKFLOW_TASK_TIMEOUT = timedelta(seconds=2)
 _BATCH = 200
 _AGAIN_SECONDS = 5.0
+_CALL_LIMIT = timedelta(seconds=10)
+"""How long a call to Temporal may take; a service that says nothing is asked again later."""
 _log = structlog.get_logger()
 
 
@@ -111,7 +113,8 @@ class Relay:
                 task_queue=TaskQueue(name=journeys_queue(self.workspace)),
                 task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
                 report_stats=True,
-            )
+            ),
+            timeout=_CALL_LIMIT,
         )
         return int(reply.stats.approximate_backlog_count)
 
@@ -223,6 +226,7 @@ class Relay:
             static_summary=call.scenario,
             static_details=call.details,
             priority=call.priority,
+            rpc_timeout=_CALL_LIMIT,
         )
 
     def _forget(self, calls: Sequence[_Call]) -> None:

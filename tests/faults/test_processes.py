@@ -1,10 +1,12 @@
-"""Web servers, relays and workers that die or stand still (P4, P5, P7, P8)."""
+"""Web servers, relays and workers that die or stand still (P1, P4, P5, P7, P8)."""
 
 from __future__ import annotations
 
 import asyncio
+import random
 import signal
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,33 @@ from tests.faults.events import visit
 from tests.faults.world import all_wait, click_all, enter, finish, journeys, messages, observe
 from tests.inbox.driver import settle
 from tests.kill.engine import Engine, SlowSink, wait_until
+
+KILLS = 500
+
+
+@pytest.mark.fault
+def test_p1_worker_killed_500_times_sends_nothing_twice(engine: Engine) -> None:
+    """Two workers under load; one of them dies at a random moment after a mail, again and again."""
+    pause = random.Random(20261122)
+    workers = [engine.start_worker(), engine.start_worker()]
+    answers: list[Answer] = []
+    entered = 0
+    for kill in range(KILLS):
+        answers += enter(engine, [f"hito{entered + number}" for number in range(3)])
+        entered += 3
+        wanted = len(engine.sink.received) + 1
+        wait_until(lambda: len(engine.sink.received) >= wanted, 90, engine.log())  # noqa: B023
+        time.sleep(pause.uniform(0, 0.4))
+        workers[kill % 2].kill()
+        workers[kill % 2].wait()
+        workers[kill % 2] = engine.start_worker()
+        if kill % 20 == 0:
+            answers += click_all(engine)
+    answers += finish(engine, entered, 600)
+    assert violations(observe(engine, answers, entered)) == []
+    uncertain = [row for row in messages(engine) if row.status == MessageStatus.UNCERTAIN]
+    print(f"{KILLS} kills, {entered} journeys, {len(uncertain)} mails uncertain and listed")
+    assert len(uncertain) < KILLS
 
 
 def test_p4_web_server_killed_before_its_answer_counts_the_event_once(engine: Engine) -> None:

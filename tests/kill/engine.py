@@ -106,7 +106,7 @@ class Engine:
         port = free_port()
         program = str(Path(sys.executable).with_name("leadloop"))
         web = self._start([program, "serve", "--port", str(port)], "web.log", fail_at)
-        wait_until(lambda: _answers(port), 60, "the web server answers")
+        wait_until(lambda: answers(port), 60, "the web server answers")
         return web, f"http://127.0.0.1:{port}"
 
     def _start(
@@ -130,7 +130,8 @@ class Engine:
         return (self.folder / "worker.log").read_text(errors="replace")[-4000:]
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
+    """Return whether something listens on a port of this machine."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
