@@ -18,7 +18,12 @@ _FIRST_REST, _LONGEST_REST = 0.25, 10.0
 """Seconds."""
 
 BUSY = frozenset(
-    {RPCStatusCode.RESOURCE_EXHAUSTED, RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED}
+    {
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        RPCStatusCode.CANCELLED,  # a silent service: the client's own time limit says so
+    }
 )
 """What says that the service, not the call, is the reason."""
 
