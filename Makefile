@@ -20,7 +20,7 @@ demo: $(INSTALLED)   ## play 60 days of customer journeys on your machine
 	@$(BIN)/leadloop demo $(ARGS)
 
 test: $(INSTALLED)   ## run the tests on all cores, with a real Temporal server
-	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal --database both $(ARGS)
 
 lint: lint-style lint-types lint-layers lint-dependencies ## style, types, layers, dependencies
 

@@ -42,6 +42,7 @@ from leadloop.delivery.smtp import SmtpSender
 from leadloop.delivery.tokens import Tokens
 from leadloop.failpoints import failpoint
 from leadloop.inbox.engine_metrics import EngineMetrics
+from leadloop.inbox.pruning.retention import retention_of
 from leadloop.inbox.services import run_presence, run_services
 from leadloop.inbox.turn import EMAIL_PROVIDER
 from leadloop.inbox.watermark import WatermarkKeeper
@@ -247,7 +248,7 @@ async def running_engine(
     """Run the workers and services of the published workspace while the block runs; `run` names which.
 
     Without `calls` outside calls are noted and go nowhere; without `settings` nobody is told of metrics
-    and alerts.
+    and alerts, and nothing is pruned.
     """
     alerts_to = settings.alerts if settings is not None else None
     workspace = env.publications.current().publication.workspace.name
@@ -284,7 +285,14 @@ async def running_engine(
         loops = [asyncio.create_task(run_presence(env, shared.build, stop))]
         if SERVICES in run:
             services = run_services(
-                env, client, workspace, stop, searchable=searchable, alerts_to=alerts_to, keeper=keeper
+                env,
+                client,
+                workspace,
+                stop,
+                searchable=searchable,
+                alerts_to=alerts_to,
+                keeper=keeper,
+                retention=retention_of(settings) if settings is not None else None,
             )
             loops.append(asyncio.create_task(services))
         try:

@@ -97,6 +97,16 @@ class Settings(BaseSettings):
     """JSON `{"url": …}`: the incoming webhook of the team's chat, for `notify: {to: slack}`."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """The least that is logged, to standard error."""
+    retention_events_days: int = Field(default=730, ge=0)
+    """Days after which applied events may go that nothing asks for any more; 0 keeps them for ever."""
+    retention_scores_days: int = Field(default=730, ge=0)
+    """Days after which lines of the score ledger are added up, rule by rule; 0 never."""
+    retention_turns_days: int = Field(default=365, ge=0)
+    """Days after which a journey's turns may go, but for its last one; 0 keeps them for ever."""
+    retention_bodies_days: int = Field(default=365, ge=0)
+    """Days after which the texts of finished messages may go; 0 keeps them for ever."""
+    retention_event_keys_days: int = Field(default=1095, ge=0)
+    """Days for which the same id of an event from outside is a duplicate; 0 for ever."""
     temporal_ui: str | None = None
     """Address of Temporal's Web UI, for links to journeys. `leadloop up` knows its own."""
     metrics_host: str = "127.0.0.1"

@@ -28,8 +28,8 @@ TESTS = Path(__file__).parent
 
 _FIXTURES = frozenset({"env", "published", "bench"})
 _NAMES = frozenset({"Database", "Environment", "World", "make_environment", "open_database", "open_shop"})
-_ON_FILES = frozenset({"bench", "demo", "journey", "language"})
-"""Folders whose tests are about the embedded stack, or need a database to compare with."""
+_ON_FILES = frozenset({"bench", "demo", "journey", "language", "storage"})
+"""Folders whose tests are about the embedded stack, or name the kinds of databases themselves."""
 
 
 def needs_database(metafunc: pytest.Metafunc) -> bool:

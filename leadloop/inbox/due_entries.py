@@ -37,7 +37,8 @@ from leadloop.storage.tables import Due, EventKey, Record
 if TYPE_CHECKING:
     from leadloop.inbox.apply import Application
 
-_OWN_KEYS = "engine"
+OWN_KEYS = "engine"
+"""Source of the keys that say which entries by time are over."""
 
 
 @dataclass(frozen=True)
@@ -264,7 +265,7 @@ def _first_time(application: Application, key: str) -> bool:
     """
     session = application.session
     hashed = application.env.keys.hash("entered-once", key)
-    if session.get(EventKey, (_OWN_KEYS, hashed)) is not None:
+    if session.get(EventKey, (OWN_KEYS, hashed)) is not None:
         return False
-    session.add(EventKey(source=_OWN_KEYS, external_id=hashed, body_hmac="", event_id=new_id()))
+    session.add(EventKey(source=OWN_KEYS, external_id=hashed, body_hmac="", event_id=new_id()))
     return True

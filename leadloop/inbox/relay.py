@@ -43,6 +43,7 @@ from leadloop.inbox.priorities import task_priority
 from leadloop.inbox.turn import TURNS
 from leadloop.inbox.watch import Watch
 from leadloop.storage.environment import Environment
+from leadloop.storage.partial import is_running
 from leadloop.storage.tables import Enrolment, EnrolmentStatus, Wake
 
 WORKFLOW_TASK_TIMEOUT = timedelta(seconds=2)
@@ -121,22 +122,16 @@ class Relay:
     def _collect(self) -> list[_Call]:
         due = self._due_watch.is_due()
         with self.env.database.read() as session:
-            wakes = session.exec(
-                select(Wake, Enrolment)
-                .join(Enrolment, col(Enrolment.id) == col(Wake.enrolment_id))
-                .order_by(col(Wake.asked_at))
-                .limit(_BATCH)
-            ).all()
+            wakes = _with_journeys(
+                session, session.exec(select(Wake).order_by(col(Wake.asked_at)).limit(_BATCH)).all()
+            )
             calls = [self._call(session, enrolment, wake) for wake, enrolment in wakes]
             if due:
                 calls += self._due(
                     session,
                     session.exec(
                         select(Enrolment)
-                        .where(
-                            Enrolment.status == EnrolmentStatus.RUNNING,
-                            col(Enrolment.due_at) <= self.env.clock.now(),
-                        )
+                        .where(is_running(), col(Enrolment.due_at) <= self.env.clock.now())
                         .order_by(col(Enrolment.due_at))
                         .limit(_BATCH)
                     ).all(),
@@ -148,9 +143,7 @@ class Relay:
         if not self.env.clock.warped:
             return None
         with self.env.database.read() as session:
-            return session.exec(
-                select(func.min(Enrolment.due_at)).where(Enrolment.status == EnrolmentStatus.RUNNING)
-            ).one()
+            return session.exec(select(func.min(Enrolment.due_at)).where(is_running())).one()
 
     def _due(self, session: Session, rows: Sequence[Enrolment]) -> list[_Call]:
         """Leave out journeys woken a moment ago: their turn is being taken."""
@@ -239,6 +232,14 @@ class Relay:
                             col(Wake.enrolment_id) == call.enrolment_id, col(Wake.token) == call.token
                         )
                     )
+
+
+def _with_journeys(session: Session, wakes: Sequence[Wake]) -> list[tuple[Wake, Enrolment]]:
+    # Not a join: of a queue that is full now and empty then PostgreSQL knows nothing, and reads all journeys.
+    ids = [wake.enrolment_id for wake in wakes]
+    rows = session.exec(select(Enrolment).where(col(Enrolment.id).in_(ids))).all() if ids else ()
+    by_id = {row.id: row for row in rows}
+    return [(wake, by_id[wake.enrolment_id]) for wake in wakes]
 
 
 def _typed(attributes: dict[str, str]) -> TypedSearchAttributes:

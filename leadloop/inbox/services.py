@@ -1,4 +1,4 @@
-"""The loops beside the Temporal workers: applier, due rows, backfill, relay, sweeper. Many may run."""
+"""The loops beside the Temporal workers: applier, due rows, backfill, sweeper, and more. Many may run."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from leadloop.inbox.missing import restart_missing
 from leadloop.inbox.operations.loop import run_operations
 from leadloop.inbox.operations.topic import OPERATIONS
 from leadloop.inbox.presence import BEAT_SECONDS, Presence
+from leadloop.inbox.pruning.pruner import Pruner
+from leadloop.inbox.pruning.retention import Retention
 from leadloop.inbox.relay import Relay
 from leadloop.inbox.restored import gate_is_closed
 from leadloop.inbox.sweeper import sweep
@@ -37,6 +39,8 @@ _WARPED_POLL_SECONDS = 0.03
 _SWEEP_SECONDS = 15.0
 _WATERMARK_SECONDS = 10.0
 _BACKFILL_SECONDS = 2.0
+_PRUNE_SECONDS = 1.0
+"""Between two batches: pruning has all day."""
 _MOST_BACKLOG = 100
 """Workflow tasks that may wait in the queue before the sweeper holds back."""
 _PAUSE_AFTER_ERROR_SECONDS = 1.0
@@ -52,11 +56,12 @@ async def run_services(
     searchable: bool = False,
     alerts_to: Endpoint | None = None,
     keeper: WatermarkKeeper | None = None,
+    retention: Retention | None = None,
 ) -> None:
     """Run all loops until `stop` is set. A loop that fails waits a little and goes on.
 
     `searchable`: the search attributes of journeys are registered on the server. Alerts are posted
-    to `alerts_to`.
+    to `alerts_to`. Without `retention` nothing is pruned.
     The applier, the due rows and the backfill have a thread each: handing every round to a thread pool
     would cost more than most rounds do.
     """
@@ -66,6 +71,7 @@ async def run_services(
     dues = Watch(env, DUES, lambda: earliest_due(env))
     posts = AlertPosts(env, alerts_to)
     halt = threading.Event()
+    pruner = Pruner(env, retention or Retention())
 
     async def halt_threads() -> None:
         await stop.wait()
@@ -95,6 +101,7 @@ async def run_services(
         _in_thread(
             "backfill", lambda: 0 if gate_is_closed(env) else run_backfill(env), env, _BACKFILL_SECONDS, halt
         ),
+        _in_thread("pruner", pruner.run_batch, env, _PRUNE_SECONDS, halt),
         _loop("relay", relay.run_once, env, poll, stop, WAKES),
         _loop("watermark", keeper.run_once, env, _WATERMARK_SECONDS, stop),
         _loop("sweeper", sweep_once, env, _SWEEP_SECONDS, stop),

@@ -15,7 +15,8 @@ from sqlmodel import Session, col, or_, select
 from leadloop.inbox.wakes import ask_wake
 from leadloop.storage.database import lock_enrolment, lock_lead
 from leadloop.storage.environment import Environment
-from leadloop.storage.tables import ArmedWait, Enrolment, EnrolmentStatus, Wake
+from leadloop.storage.partial import NextKind, has_ended, is_fresh, is_running
+from leadloop.storage.tables import ArmedWait, Enrolment, Wake
 
 OVERDUE = timedelta(seconds=60)
 CALL_OVERDUE = timedelta(hours=26)
@@ -46,33 +47,40 @@ def sweep(env: Environment, limit: int = 100) -> int:
 
 def _overdue(env: Environment, limit: int) -> list[tuple[str, str]]:
     with env.database.read() as session:
-        rows = session.exec(
-            select(Enrolment.id, Enrolment.lead_id)
-            .where(_is_overdue(env), ~exists().where(col(Wake.enrolment_id) == col(Enrolment.id)))
-            .limit(limit)
-        ).all()
-    return [(enrolment_id, lead_id) for enrolment_id, lead_id in rows]
+        found: dict[str, str] = {}
+        for overdue in _kinds_of_overdue(env):
+            rows = session.exec(
+                select(Enrolment.id, Enrolment.lead_id)
+                .where(overdue, ~exists().where(col(Wake.enrolment_id) == col(Enrolment.id)))
+                .limit(limit - len(found))
+            ).all()
+            found.update(rows)
+            if len(found) >= limit:
+                break
+    return list(found.items())
 
 
-def _is_overdue(env: Environment) -> ColumnElement[bool]:
+def _kinds_of_overdue(env: Environment) -> tuple[ColumnElement[bool], ...]:
+    """Return the ways to be overdue. Each is asked for alone, because each has an index of its own;
+    joined by `or` the database would read all journeys, every time.
+    """
     now = env.clock.now()
-    running = col(Enrolment.status) == EnrolmentStatus.RUNNING
-    kind = col(Enrolment.next)["kind"].as_string()
+    running, ended, kind = is_running(), has_ended(), NextKind()
     rested = or_(col(Enrolment.swept_at).is_(None), col(Enrolment.swept_at) <= now - PAUSE)
     rested_send = or_(col(Enrolment.swept_at).is_(None), col(Enrolment.swept_at) <= now - SEND_OVERDUE)
-    met = exists().where(
-        col(ArmedWait.enrolment_id) == col(Enrolment.id), col(ArmedWait.satisfied_at) <= now - OVERDUE
+    met = col(Enrolment.id).in_(
+        select(ArmedWait.enrolment_id).where(
+            col(ArmedWait.satisfied_at).is_not(None), col(ArmedWait.satisfied_at) <= now - OVERDUE
+        )
     )
-    return or_(
+    acting = running & kind.isnt("wait")
+    return (
         rested & running & met,
         rested & running & (col(Enrolment.due_at) <= now - OVERDUE),
-        rested & running & (col(Enrolment.turn_no) == 0) & (col(Enrolment.moved_at) <= now - OVERDUE),
-        rested_send & running & (kind == "send") & (col(Enrolment.moved_at) <= now - SEND_OVERDUE),
-        rested_send & running & (kind == "call") & (col(Enrolment.moved_at) <= now - CALL_OVERDUE),
-        rested
-        & (col(Enrolment.status) == EnrolmentStatus.ENDED)
-        & (col(Enrolment.ended_at) <= now - OVERDUE)
-        & (kind != "end"),
+        rested & running & is_fresh() & (col(Enrolment.moved_at) <= now - OVERDUE),
+        rested_send & acting & (kind == "send") & (col(Enrolment.moved_at) <= now - SEND_OVERDUE),
+        rested_send & acting & (kind == "call") & (col(Enrolment.moved_at) <= now - CALL_OVERDUE),
+        rested & ended & kind.isnt("end") & (col(Enrolment.ended_at) <= now - OVERDUE),
     )
 
 
@@ -81,7 +89,7 @@ def _restart(env: Environment, enrolment_id: str, lead_id: str) -> bool:
         lock_lead(session, lead_id)
         enrolment = lock_enrolment(session, enrolment_id)
         still = session.exec(
-            select(Enrolment.id).where(Enrolment.id == enrolment_id, _is_overdue(env))
+            select(Enrolment.id).where(Enrolment.id == enrolment_id, or_(*_kinds_of_overdue(env)))
         ).first()
         if still is None:
             return False

@@ -21,7 +21,7 @@ class EntryLike(Protocol):
     """A line of a ledger: stored, or of a simulation."""
 
     @property
-    def points(self) -> int: ...
+    def worth(self) -> float: ...
 
     @property
     def at(self) -> datetime: ...
@@ -33,7 +33,7 @@ def score_of(rows: Iterable[EntryLike], spec: ScoreModel, now: datetime) -> floa
     total = 0.0
     for row in rows:
         age = max(0.0, (now - row.at).total_seconds())
-        total += row.points if half_life is None else row.points * 2.0 ** (-age / half_life)
+        total += row.worth if half_life is None else row.worth * 2.0 ** (-age / half_life)
     return min(total, float(spec.cap)) if spec.cap is not None else total
 
 

@@ -37,7 +37,7 @@ def top_reasons(
                     "model": model,
                     "rule": rule,
                     "points": points,
-                    "times": len(lines),
+                    "times": sum(line.entries for line in lines),
                     "last_at": last_at.isoformat(),
                 }
             )

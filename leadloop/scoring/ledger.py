@@ -44,6 +44,7 @@ class LeadLedger:
         ruleset_digest: str,
         at: datetime,
         event_id: str | None = None,
+        message_id: str | None = None,
         reason: str = "",
     ) -> bool:
         """Write one line, once per `entry_key`; return False where it was there already."""
@@ -57,6 +58,7 @@ class LeadLedger:
             rule_id=rule_id,
             points=points,
             event_id=event_id,
+            message_id=message_id,
             ruleset_digest=ruleset_digest,
             reason=reason,
             at=at,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from leadloop.conditions import Facts
 from leadloop.language.plan import AtMost, ScoreRule, Scoring, digest
@@ -35,6 +35,7 @@ def score_event(book: LeadLedger, scoring: Scoring, event: Event, facts: Facts, 
                 ruleset_digest=digest(model)[:16],
                 at=event.occurred_at,
                 event_id=event.id,
+                message_id=event.message_id or "",
             )
             if added:
                 changed.add(name)
@@ -73,18 +74,32 @@ def _counts(
 ) -> bool:
     if rule.at_most is not None:
         so_far = book.all_entries(model, rule.id)
-        if sum(_same_period(book, rule.at_most, row, event, zone) for row in so_far) >= rule.at_most.count:
+        counted = sum(row.entries for row in so_far if _same_period(book, rule.at_most, row, event, zone))
+        if counted >= rule.at_most.count:
             return False
     if rule.every is None:
         return True
     return _matches_since_entry(book, model, rule, event, facts) >= rule.every.times
 
 
+def message_of(session: Session, row: ScoreEntry) -> str | None:
+    """Return the message that a line of the ledger is about: empty for none, None if it is not known."""
+    if row.message_id is not None:
+        return row.message_id
+    event = session.get(Event, row.event_id) if row.event_id else None
+    return (event.message_id or "") if event is not None else None
+
+
 def _same_period(book: LeadLedger, at_most: AtMost, row: ScoreEntry, event: Event, zone: ZoneInfo) -> bool:
-    """Return whether an earlier entry falls into the period that the limit counts in."""
+    """Return whether an earlier entry falls into the period that the limit counts in.
+
+    One that stands for several may fall into any period up to its instant: an event that is reported
+    so late gets no points, rather than too many.
+    """
     if at_most.per == "message":
-        earlier = book.session.get(Event, row.event_id) if row.event_id else None
-        return earlier is not None and earlier.message_id == event.message_id
+        return message_of(book.session, row) == (event.message_id or "")
+    if row.equivalent is not None and event.occurred_at <= row.at:
+        return True
     if at_most.per == "day":
         return row.at.astimezone(zone).date() == event.occurred_at.astimezone(zone).date()
     return row.at > event.occurred_at - span_delta(at_most.per)

@@ -45,6 +45,12 @@ def enum_type(words: type[StrEnum]) -> Any:
     )
 
 
+def earliest_id(at: datetime) -> str:
+    """Return a text that sorts between the ids made before an instant of real time and those made later."""
+    milliseconds = f"{int(at.timestamp() * 1000):012x}"
+    return f"{milliseconds[:8]}-{milliseconds[8:]}"
+
+
 def new_id() -> str:
     """Return a UUIDv7 (RFC 9562): unique, and close to the order of creation."""
     return str(uuid_utils.uuid7())

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from typer.testing import CliRunner
 from leadloop.cli.main import app
 from leadloop.storage.environment import Environment
 from leadloop.storage.migrations import SCHEMA
-from leadloop.storage.tables import Call, Due, Event, Message, MessageStatus, PublicationRow, Setting
+from leadloop.storage.tables import Call, Due, Event, Lead, Message, MessageStatus, PublicationRow, Setting
 from tests.inbox.driver import journeys, mails, report, settle
 from tests.language.workspaces import edited, write
 
@@ -235,13 +236,46 @@ def test_publish_wants_the_schema(published: Environment, tmp_path: Path) -> Non
 
 def test_db_check_says_what_is_needed(upgraded: Path, tmp_path: Path) -> None:
     assert run("db", "check") == f"the schema is {SCHEMA}\n"
-    assert document("db", "check") == {"ok": True, "found": SCHEMA, "needed": SCHEMA}
+    assert document("db", "check") == {
+        "ok": True, "found": SCHEMA, "needed": SCHEMA, "pending": [], "missing_indexes": [],
+    }  # fmt: skip
     assert run("db", "upgrade", "--dry-run") == f"the schema is {SCHEMA} already\n"
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "leadloop.db").touch()
     result = runner.invoke(app, ["db", "check", "--state", str(tmp_path / "empty")])
     assert result.exit_code == 1
     assert "leadloop db upgrade" in result.stderr
+
+
+def test_db_check_names_pending_steps_and_missing_indexes(published: Environment) -> None:
+    engine = published.database.engine
+    with engine.begin() as connection:
+        connection.execute(text("DROP INDEX ix_enrolment_acting"))
+    assert document("db", "check", code=1)["missing_indexes"] == ["ix_enrolment_acting"]
+    assert "missing index: ix_enrolment_acting" in runner.invoke(app, ["db", "check"]).stderr
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
+    result = runner.invoke(app, ["db", "check"])
+    assert (result.exit_code, "pending: 0006  " in result.stderr) == (1, True)
+    dry = run("db", "upgrade", "--dry-run")
+    assert f"from 0005 to {SCHEMA}\n  0006  " in dry
+
+
+def test_db_prune_says_what_goes_and_does_it_when_told(published: Environment) -> None:
+    long_ago = published.clock.now() - timedelta(days=3000)
+    with published.database.write() as session:
+        lead_id = session.exec(select(Lead.id)).one()
+        session.add(
+            Event(
+                subject_id=lead_id, lead_id=lead_id, lead_seq=1, type="page_viewed", source="api",
+                occurred_at=long_ago, received_at=long_ago, applied_at=long_ago,
+            )
+        )  # fmt: skip
+    assert document("db", "prune", "--dry-run") == {
+        "dry_run": True, "rows": {"score_entry": 0, "event": 1, "turn": 0, "message": 0, "event_key": 0},
+    }  # fmt: skip
+    assert "event: 1 rows removed" in run("db", "prune")
+    assert document("db", "prune")["rows"]["event"] == 0
 
 
 # --- serve

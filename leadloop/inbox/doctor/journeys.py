@@ -113,7 +113,7 @@ def one_open_journey(view: View) -> Found:
 
 
 def turns_are_dense(view: View) -> Found:
-    """The turns of a journey are 1 to its head, and the head's `next` stands on it."""
+    """The turns of a journey go without a gap to its head, whose `next` stands on it. Old ones are pruned."""
     turns = {
         enrolment: (first, last, number)
         for enrolment, first, last, number in view.session.exec(
@@ -134,7 +134,7 @@ def turns_are_dense(view: View) -> Found:
     problems = []
     for enrolment_id, head, following in rows:
         first, last, number = turns.get(enrolment_id, (1, 0, 0))
-        if (first, last, number) != (1, head, head):
+        if (last, number) != (head, head + 1 - first):
             problems.append(f"enrolment {enrolment_id}: head {head}, but {number} turns, {first} to {last}")
         elif head and heads[enrolment_id] != following:
             problems.append(f"enrolment {enrolment_id}: turn {head} says another next step than the journey")

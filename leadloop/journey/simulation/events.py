@@ -32,6 +32,11 @@ class SimulatedEntry:
     at: datetime
     event: SimulatedEvent | None = None
 
+    @property
+    def worth(self) -> float:
+        """What it adds to the score at its instant."""
+        return self.points
+
 
 @dataclass
 class Applied:

@@ -10,6 +10,7 @@ from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
 from leadloop.storage.columns import JSON_TYPE, UtcDateTime, enum_type, new_id
+from leadloop.storage.partial import partial_index
 
 _OPEN = text("status <> 'ended'")
 _OF_RECORD = text("record_key <> ''")
@@ -47,7 +48,11 @@ class Enrolment(SQLModel, table=True):
             sqlite_where=text("status = 'running'"),
             postgresql_where=text("status = 'running'"),
         ),
+        partial_index("ix_enrolment_fresh", "moved_at", where="status = 'running' AND turn_no = 0"),
+        partial_index("ix_enrolment_acting", "moved_at", where="status = 'running' AND {kind} <> 'wait'"),
+        partial_index("ix_enrolment_closing", "ended_at", where="status = 'ended' AND {kind} <> 'end'"),
         Index("ix_enrolment_lead", "lead_id", "status"),
+        Index("ix_enrolment_subject", "subject_key", "scenario"),
         Index(
             "ix_enrolment_record",
             "record_key",
@@ -125,7 +130,10 @@ class ArmedWait(SQLModel, table=True):
     """One branch of a waiting step. Set by take_turn, satisfied by whoever applies the event."""
 
     __tablename__ = "armed_wait"
-    __table_args__ = (Index("ix_armed_wait_lead", "lead_id", "event_type"),)
+    __table_args__ = (
+        Index("ix_armed_wait_lead", "lead_id", "event_type"),
+        partial_index("ix_armed_wait_satisfied", "satisfied_at", where="satisfied_at IS NOT NULL"),
+    )
 
     id: str = Field(default_factory=new_id, primary_key=True)
     enrolment_id: str = Field(foreign_key="enrolment.id", index=True)

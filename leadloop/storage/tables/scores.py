@@ -25,9 +25,20 @@ class ScoreEntry(SQLModel, table=True):
     """Rule, attribute, `step:<id>`, or `reset`."""
     points: int
     event_id: str | None = None
+    message_id: str | None = None
+    """The message that the event belongs to, for `at_most: 1 per message`; empty where it belongs to none."""
     ruleset_digest: str
     reason: str = ""
     at: datetime = Field(sa_type=UtcDateTime)
+    entries: int = 1
+    """How many lines it stands for: more than 1 where older ones were added up."""
+    equivalent: float | None = None
+    """What those are worth together at `at`; None for a line of its own, which is worth its points."""
+
+    @property
+    def worth(self) -> float:
+        """What it adds to the score at its instant, before decay."""
+        return self.points if self.equivalent is None else self.equivalent
 
 
 class LeadScore(SQLModel, table=True):

@@ -1,0 +1,101 @@
+"""A schema step on a large table: others go on writing, and what was cut off is finished the next time."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic import command
+from sqlalchemy import text
+
+from leadloop.storage.database import Database
+from leadloop.storage.migrations import SCHEMA, _config, check_schema, missing_indexes, revision, upgrade
+
+AT = "2026-11-16 01:00:00+00:00"
+_LEAD = (
+    "INSERT INTO lead (id, stage, tags, fields, segments, created_at, last_seq, transition_truth, cycle,"
+    f" in_sales) VALUES ('l1', 'lead', '[]', '{{}}', '[]', '{AT}', 0, '{{}}', 1, %s)"
+)
+_ENROLMENTS = (
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) "
+    "INSERT INTO enrolment (id, scenario, plan_digest, publication_id, lead_id, subject_key, record_key,"
+    " generation, status, turn_no, state, next, shielded, entered_at, entered_seq, moved_at, ended_at, cycle,"
+    " clock_shift_seconds, stops) SELECT 'e' || i, 's', 'd', 'p', 'l1', 'l1', '', 1, 'ended', 2, '{{}}',"
+    " '{{\"kind\": \"end\"}}', {no}, '{at}', 1, '{at}', '{at}', 0, 0, '[]' FROM n"
+)
+
+
+def _before(database: Database, rows: int) -> None:
+    """Make the schema of the version before this one, with many journeys that are over."""
+    command.upgrade(_config(database), f"{int(SCHEMA) - 1:04d}")
+    no = "0" if database.is_sqlite else "false"
+    with database.engine.begin() as connection:
+        connection.execute(text(_LEAD % no))
+        connection.execute(text(_ENROLMENTS.format(rows=rows, no=no, at=AT).replace(":", "\\:")))
+
+
+def _upgrade_beside_writers(database: Database, rows: int) -> int:
+    """Upgrade while somebody else writes; return how many writes came through meanwhile."""
+    _before(database, rows)
+    done, began = threading.Event(), threading.Event()
+
+    def write() -> int:
+        number = 0
+        while not done.is_set():
+            with database.engine.begin() as connection:
+                connection.execute(text("UPDATE lead SET last_seq = last_seq + 1"))
+                connection.execute(text("UPDATE enrolment SET cycle = cycle + 1 WHERE id = 'e1'"))
+            number += 1
+            began.set()
+        return number
+
+    with ThreadPoolExecutor(1) as threads:
+        writer = threads.submit(write)
+        began.wait()
+        try:
+            upgrade(database)
+        finally:
+            done.set()
+        number = writer.result()
+    check_schema(database)
+    with database.engine.connect() as connection:
+        seq, cycle = connection.execute(text("SELECT last_seq, cycle FROM lead")).one()
+        assert (seq, cycle) == (number, 1)
+        assert connection.execute(text("SELECT count(*) FROM enrolment")).scalar() == rows
+    assert missing_indexes(database) == []
+    return number
+
+
+def test_d8_upgrade_lets_others_write(database: Database) -> None:
+    assert _upgrade_beside_writers(database, 5_000) > 0
+
+
+@pytest.mark.fault
+def test_d8_upgrade_of_a_million_rows_lets_others_write(database: Database) -> None:
+    number = _upgrade_beside_writers(database, 1_000_000)
+    if not database.is_sqlite:
+        assert number > 20  # indexes are made beside them
+
+
+def test_d8_upgrade_goes_on_after_a_cut(database: Database) -> None:
+    _before(database, 10)
+    if not database.is_sqlite:  # SQLite undoes the whole step
+        with database.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE score_entry ADD COLUMN message_id VARCHAR"))
+            connection.execute(text("CREATE INDEX ix_enrolment_fresh ON enrolment (moved_at)"))
+            connection.execute(
+                text(
+                    "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_enrolment_fresh'::regclass"
+                )
+            )
+    upgrade(database)
+    assert revision(database) == SCHEMA
+    assert missing_indexes(database) == []
+
+
+def test_missing_index_is_named(database: Database) -> None:
+    upgrade(database)
+    with database.engine.begin() as connection:
+        connection.execute(text("DROP INDEX ix_event_pending"))
+    assert missing_indexes(database) == ["ix_event_pending"]
