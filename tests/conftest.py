@@ -59,6 +59,11 @@ def pytest_configure(config: pytest.Config) -> None:
     temporal_env.MOST_CACHED = config.getoption("--max-cached-workflows")
 
 
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Name bytes by their argument: packed ones differ from process to process, and so would the tests."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Play the tests that need a database on the kinds that `--database` names."""
     wanted = metafunc.config.getoption("--database")
