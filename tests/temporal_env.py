@@ -25,6 +25,7 @@ from activities.email import EmailActivities
 from activities.integrations import IntegrationActivities
 from activities.journey import JourneyActivities
 from activities.log_context import LogContext
+from leadloop.connection import ConnectionFailedError, connect
 from leadloop.contracts import (
     SEND_MESSAGE,
     JourneyResult,
@@ -89,6 +90,16 @@ async def time_skipping_server() -> AsyncIterator[WorkflowEnvironment]:
     )
     async with server:
         yield server
+
+
+async def connected(address: str) -> Client:
+    """Return a client of a dev server that may be starting yet."""
+    for _ in range(100):
+        try:
+            return await connect(address)
+        except ConnectionFailedError:
+            await asyncio.sleep(0.1)
+    return await connect(address)
 
 
 class FakeEmail:

@@ -20,7 +20,7 @@ from temporalio.common import SearchAttributeKey
 
 from leadloop.cli.logs import ContextFormatter
 from leadloop.clock import RealClock
-from leadloop.connection import are_attributes_registered, connect
+from leadloop.connection import are_attributes_registered
 from leadloop.contracts import SEARCH_ATTRIBUTES, WAKE_SIGNAL, WakeSignal, journey_workflow_id
 from leadloop.embedded.temporal_server import find_program
 from leadloop.inbox.applier import apply_once
@@ -34,7 +34,7 @@ from tests.factories import make_environment, make_publication
 from tests.inbox.driver import journeys, report
 from tests.inbox.played import plan_of, rest
 from tests.kill.engine import dev_server
-from tests.temporal_env import UNSANDBOXED, WORKSPACE, FakeEmail, running_workers
+from tests.temporal_env import UNSANDBOXED, WORKSPACE, FakeEmail, connected, running_workers
 
 KEYWORDS = [f"--search-attribute={name}=Keyword" for name in SEARCH_ATTRIBUTES]
 LIMIT = 40
@@ -55,15 +55,6 @@ def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server on which nobody registered anything."""
     with dev_server(tmp_path_factory.mktemp("plain")) as address:
         yield address
-
-
-async def _client(address: str) -> Client:
-    for _ in range(100):
-        try:
-            return await connect(address)
-        except Exception:
-            await asyncio.sleep(0.1)
-    return await connect(address)
 
 
 class Live:
@@ -121,7 +112,7 @@ async def _live(
 ) -> AsyncIterator[Live]:
     publication = make_publication(plans={"play": plan_of(*steps)}) if steps else make_publication()
     env = make_environment(folder, publication, RealClock())  # type: ignore[arg-type]
-    client = await _client(address)
+    client = await connected(address)
     try:
         async with running_workers(
             env,
@@ -219,7 +210,7 @@ def _edit(env: Environment, plan: p.Plan) -> None:
 
 
 async def test_attributes_missing_are_found_and_said_once(plain_server: str) -> None:
-    client = await _client(plain_server)
+    client = await connected(plain_server)
     with capture_logs() as logs:
         assert not await are_attributes_registered(client)
     assert [(line["event"], line["missing"]) for line in logs] == [
