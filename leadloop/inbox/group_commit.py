@@ -19,7 +19,7 @@ from sqlalchemy import func
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlmodel import Session, col, select
 
-from leadloop.inbox.event_rules import rules_of
+from leadloop.inbox.event_rules import EventRules, rules_of
 from leadloop.inbox.ingest import IncomingEvent, IngestResult, prepare, store
 from leadloop.storage.database import StorageError
 from leadloop.storage.environment import Environment
@@ -163,23 +163,20 @@ class GroupCommit:
 
     def _commit_once(self, group: list[_Request]) -> list[list[IngestResult]]:
         env = self._env
-        rules = rules_of(env.publications.current())
-        everything = [item for request in group for item in request.items]
-        prepared = prepare(env, rules, everything) if not any(one.key for one in group) else None
         with env.database.write() as session:
-            if prepared is not None:
-                stored = iter(store(session, env, prepared))
-                return [[next(stored) for _ in request.items] for request in group]
-            return [self._store_keyed(session, request) for request in group]
+            rules = rules_of(env.publications.current(session))
+            if any(request.key for request in group):
+                return [self._store_one(session, rules, request) for request in group]
+            everything = [item for request in group for item in request.items]
+            stored = iter(store(session, env, prepare(env, rules, everything)))
+            return [[next(stored) for _ in request.items] for request in group]
 
-    def _store_keyed(self, session: Session, request: _Request) -> list[IngestResult]:
+    def _store_one(self, session: Session, rules: EventRules, request: _Request) -> list[IngestResult]:
         """Store one request of a group in which requests have keys."""
-        env = self._env
         if request.key is not None and _is_another(session, request.key):
             text = "this id came with another request"
             return [IngestResult("conflict", field="id", problem=text) for _ in request.items]
-        rules = rules_of(env.publications.current(session))
-        return store(session, env, prepare(env, rules, request.items))
+        return store(session, self._env, prepare(self._env, rules, request.items))
 
     def _is_due(self) -> bool:
         return self._behind and self._monotonic() - self._looked_at >= _LOOK_SECONDS

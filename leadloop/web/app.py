@@ -26,6 +26,7 @@ from leadloop.web.events_api import events_router
 from leadloop.web.failing import DieBeforeAnswer
 from leadloop.web.forms import forms_router
 from leadloop.web.guard import Guard
+from leadloop.web.idempotency import Idempotency
 from leadloop.web.journeys_api import journeys_router
 from leadloop.web.leads_api import leads_router
 from leadloop.web.mailbox_pages import mailbox_router
@@ -63,6 +64,7 @@ def create_app(
     """
     app = FastAPI(title="leadloop", version=leadloop.__version__, docs_url=None, redoc_url=None)
     keys = KeyRing(env)
+    app.add_middleware(Idempotency, env=env)
     app.add_middleware(Access, keys=keys, loopback=loopback)
     app.add_middleware(Guard, public_url=public_url)  # the last one is asked first
     if env.fail is not no_failpoint:

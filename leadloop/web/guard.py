@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -11,6 +12,8 @@ from leadloop.web.problems import problem
 
 BODY_LIMIT = 1_000_000
 """Bytes of a request body."""
+BODY_SECONDS = 15.0
+"""A body that takes longer to arrive is given up: slow senders must not hold memory and threads."""
 
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-src 'self'; "
@@ -49,11 +52,15 @@ class Guard:
             await self._app(scope, body.receive, send)
         except _TooLargeError:
             await problem(413, f"the body is larger than {BODY_LIMIT} bytes")(scope, receive, send)
+        except _TooSlowError:
+            await problem(408, "the body took too long to arrive")(scope, receive, send)
 
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
         host = _host_name(headers.get("host", ""))
         if host not in self._hosts:
             return 421, "this server does not answer for that host"
+        if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+            return 400, "an address holds no NUL"
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length[:20]) > BODY_LIMIT:
             return 413, f"the body is larger than {BODY_LIMIT} bytes"
@@ -67,15 +74,26 @@ class _TooLargeError(Exception):
     pass
 
 
+class _TooSlowError(Exception):
+    pass
+
+
 class _BoundedBody:
-    """Counts the bytes of a body that does not say its length."""
+    """Counts the bytes of a body that does not say its length, and the time until all of it is there."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._seen = 0
+        self._until: float | None = asyncio.get_running_loop().time() + BODY_SECONDS
 
     async def receive(self) -> Message:
-        message = await self._receive()
+        try:
+            async with asyncio.timeout_at(self._until):
+                message = await self._receive()
+        except TimeoutError:
+            raise _TooSlowError from None
+        if not message.get("more_body", False):
+            self._until = None  # what comes now is the end of the connection, whenever that is
         self._seen += len(message.get("body", b""))
         if self._seen > BODY_LIMIT:
             raise _TooLargeError

@@ -1,8 +1,7 @@
-"""Reading a body within bounds: of its bytes on the wire, unpacked, of time, and of all bodies together."""
+"""Reading a body within bounds: of its bytes when unpacked, and of all bodies together."""
 
 from __future__ import annotations
 
-import asyncio
 import zlib
 
 from starlette.requests import ClientDisconnect, Request
@@ -11,8 +10,6 @@ from leadloop.web.problems import ProblemError
 
 UNPACKED_LIMIT = 4_000_000
 """Bytes of a body after `Content-Encoding: gzip` is undone."""
-READ_SECONDS = 15.0
-"""A body that takes longer to arrive is given up."""
 _ALL_LIMIT = 64_000_000
 _GZIP = 16 + zlib.MAX_WBITS
 
@@ -24,19 +21,16 @@ class Bodies:
         self._held = 0
 
     async def read(self, request: Request) -> bytes:
-        """Return the bytes as they were sent. Raises `ProblemError` 408 and 429."""
+        """Return the bytes as they were sent. Raises `ProblemError` 400 and 429."""
         parts: list[bytes] = []
         size = 0
         try:
-            async with asyncio.timeout(READ_SECONDS):
-                async for part in request.stream():
-                    size += len(part)
-                    self._held += len(part)
-                    if self._held > _ALL_LIMIT:
-                        raise ProblemError(429, "too much is being sent at once", retry_after=1)
-                    parts.append(part)
-        except TimeoutError:
-            raise ProblemError(408, "the body took too long to arrive") from None
+            async for part in request.stream():
+                size += len(part)
+                self._held += len(part)
+                if self._held > _ALL_LIMIT:
+                    raise ProblemError(429, "too much is being sent at once", retry_after=1)
+                parts.append(part)
         except ClientDisconnect:
             raise ProblemError(400, "the connection ended within the body") from None
         finally:

@@ -26,8 +26,10 @@ class PostgresMissingError(Exception):
 
 
 @contextmanager
-def postgres_server() -> Iterator[str]:
+def postgres_server(*, fsync: bool = False) -> Iterator[str]:
     """Run a server while the block runs; yield the address of its maintenance database.
+
+    Without `fsync` it forgets when the machine stops, which tests do not mind.
 
     Raises `PostgresMissingError`.
     """
@@ -48,7 +50,9 @@ def postgres_server() -> Iterator[str]:
     try:
         _run(user, [str(programs[-1] / "initdb"), "-D", data, "-U", "leadloop", "-A", "trust", "-E", "UTF8"])
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
-        options += " -c fsync=off -c full_page_writes=off -c max_connections=300"
+        options += " -c max_connections=300"
+        if not fsync:
+            options += " -c fsync=off -c full_page_writes=off"
         _run(user, [control, "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start"])
         try:
             yield f"{_DRIVER}://leadloop@127.0.0.1:{port}/postgres"
