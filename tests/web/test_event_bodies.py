@@ -88,6 +88,7 @@ PLAIN = json.dumps(view(0)).encode()
         (PLAIN, "br", 415),
         (gzip.compress(PLAIN), "gzip, gzip", 415),
     ],
+    ids=["bomb", "twice", "plain", "cut", "two members", "brotli", "list"],
 )
 async def test_e7_encodings_are_bounded(
     env: Environment, client: httpx.AsyncClient, body: bytes, encoding: str, status: int
