@@ -1,0 +1,1 @@
+"""What the benches of the engine stand on: a workspace, a database, leads, journeys that wait."""
