@@ -22,10 +22,9 @@ GUARDS = (
     Guard(
         "the same event counts once",
         "leadloop/inbox/ingest.py",
-        (("    if item.external_id is None:\n        return None\n    if not 0",
-          "    return None\n    if not 0"),
-         ("    if item.external_id is not None:\n        session.add(",
-          "    if False:\n        session.add(")),
+        (("                found[source, external_id] = (body_hmac, event_id)\n", "                pass\n"),
+         ("        keyed = {one.key: one for one in ready if one.key is not None}\n",
+          "        return ready\n")),
     ),
     Guard(
         "a turn that was taken is not taken again",
@@ -106,7 +105,7 @@ GUARDS = (
     Guard(
         "one open journey per lead and scenario",
         "leadloop/inbox/entry_rules.py",
-        (('return None if restarts(application, wish, newest) else Refusal("open", newest)', "return None"),),
+        (('        return Refusal("open", newest)\n', "        return None\n"),),
     ),
     Guard(
         "a wait counts only what came after its beginning",
