@@ -38,6 +38,8 @@ def needs_database(metafunc: pytest.Metafunc) -> bool:
     Those that have the fixture `url` run on every kind anyway.
     """
     names = set(metafunc.fixturenames)
+    if metafunc.definition.get_closest_marker("sqlite") is not None:
+        return False
     if "url" in names or _ON_FILES & set(metafunc.definition.path.relative_to(TESTS).parts):
         return False
     return bool(names & _FIXTURES or vars(metafunc.module).keys() & _NAMES)
@@ -79,6 +81,13 @@ def _empty_file() -> bytes:
         return file.read_bytes()
 
 
+_SHAPE = """
+    SELECT (SELECT string_agg(version_num, '') FROM alembic_version),
+           (SELECT count(*) FROM pg_indexes WHERE schemaname = 'public'),
+           (SELECT count(*) FROM information_schema.columns WHERE table_schema = 'public')
+"""
+
+
 class ServerDatabases:
     """Databases of one server, lent to tests by folder, and emptied when they are lent again."""
 
@@ -92,12 +101,17 @@ class ServerDatabases:
         template = Database(self._address(self._template))
         upgrade(template)
         template.close()
+        with psycopg.connect(self._conninfo(self._template), autocommit=True) as connection:
+            self._shape = connection.execute(_SHAPE).fetchone()
 
     def address_in(self, folder: Path) -> str:
         """Return the address of the folder's database; make or empty one the first time."""
         name = self._lent.get(folder)
+        while name is None and self._free:
+            name = self._emptied(self._free.pop())
         if name is None:
-            name = self._lent[folder] = self._emptied(self._free.pop()) if self._free else self._new()
+            name = self._new()
+        self._lent[folder] = name
         return self._address(name)
 
     def copy(self, source: Path, folder: Path) -> None:
@@ -128,11 +142,14 @@ class ServerDatabases:
         self._made.append(name)
         return name
 
-    def _emptied(self, name: str) -> str:
+    def _emptied(self, name: str) -> str | None:
+        """Return the database without its rows; None where a test has changed its schema."""
         # Deleting from empty tables costs nothing; truncating or making a database writes files.
         deletes = "; ".join(f'DELETE FROM "{name}"' for name in SQLModel.metadata.tables)
         self._disconnect(name)
         with psycopg.connect(self._conninfo(name), autocommit=True) as connection:
+            if connection.execute(_SHAPE).fetchone() != self._shape:
+                return None
             connection.execute(f"SET session_replication_role = replica; {deletes}")  # no foreign keys
         return name
 
