@@ -53,10 +53,10 @@ def cause_of(session: Session, enrolment: Enrolment, now: datetime) -> Cause | C
         return None
     if enrolment.status == EnrolmentStatus.ENDED:
         return None if is_in_flight(session, enrolment) else Closed()
-    if enrolment.status == EnrolmentStatus.HELD and wants_move(enrolment):
-        return Moved()
-    if enrolment.status == EnrolmentStatus.HELD and enrolment.retry:
-        return Retried()
+    if enrolment.status == EnrolmentStatus.HELD:
+        if wants_move(enrolment) and not is_in_flight(session, enrolment):
+            return Moved()
+        return Retried() if enrolment.retry else None
     if enrolment.status != EnrolmentStatus.RUNNING:
         return None
     if enrolment.turn_no == 0:

@@ -24,6 +24,7 @@ from leadloop.inbox.causes import (
     cause_of,
     describe_cause,
     due_of,
+    is_in_flight,
     wants_move,
 )
 from leadloop.inbox.description import describe, search_attributes
@@ -40,10 +41,12 @@ from leadloop.inbox.sales_lock import settle_clock
 from leadloop.journey.decide import decide
 from leadloop.journey.state import (
     BranchTaken,
+    CallFinished,
     Cause,
     Continued,
     Decision,
     JourneyState,
+    MessageFinished,
     Moved,
     Started,
     Stop,
@@ -158,7 +161,8 @@ class _Turn:
         enrolment.turn_no = self.turn_no
         enrolment.moved_at = self.application.now
         enrolment.next = following.model_dump(mode="json", exclude_defaults=True) | {"kind": following.kind}
-        enrolment.due_at = due_of(enrolment, following)
+        is_held = enrolment.status == EnrolmentStatus.HELD
+        enrolment.due_at = None if is_held else due_of(enrolment, following)
         self.session.add(enrolment)
         if following.kind == "wait":
             settle_clock(self.application, enrolment)
@@ -189,17 +193,20 @@ class _Turn:
         state = JourneyState.model_validate(enrolment.state)
         if isinstance(cause, Started):
             follow_newest(self.application, enrolment)
-        if wants_move(enrolment):
+        if wants_move(enrolment) and not is_in_flight(self.session, enrolment):
             old, in_a_wait = enrolment.plan_digest, is_held_in_a_wait(self.session, enrolment)
             try:
                 state, same_kind = switch_version(self.application, enrolment)
             except LostStepError as error:
+                enrolment.clock_shift_seconds = shift
                 return self._lost(str(error))
             self.trace.append({"step": state.step, "did": "moved", "from": old[:12], "to": self.digest})
             enrolment.state = _stored(state)
             was_held = enrolment.status == EnrolmentStatus.HELD and not in_a_wait
             enrolment.status, enrolment.held_reason = EnrolmentStatus.RUNNING, None
-            if was_held or not same_kind:  # what it waited for belongs to the old step
+            if was_held and same_kind:
+                cause, state = self._again(state)
+            elif was_held or not same_kind:  # what it waited for belongs to the old step
                 if state.pending is None:
                     state = state.model_copy(update={"pending": Target(step=state.step)})
                 cause = Continued()
@@ -246,15 +253,27 @@ class _Turn:
         enrolment.clock_shift_seconds = 0
         return self._walk(taken, state)
 
+    def _again(self, state: JourneyState) -> tuple[Cause, JourneyState]:
+        """Return why a held journey goes on in its step: what was handed over is not asked for again."""
+        ready = cause_of(self.session, self.enrolment, self.application.now)
+        if isinstance(ready, MessageFinished | CallFinished):  # held before its turn was taken
+            return ready, state
+        return cause_again(self.session, self.enrolment, state)
+
     @property
     def digest(self) -> str:
         return self.enrolment.plan_digest[:12]
 
     def _lost(self, reason: str) -> Next:
-        """Hold a journey whose step is gone, where it is; a version that maps the step lets it go on."""
-        self.enrolment.move_to = f"{LOST}{self.enrolment.move_to}"
-        self.trace.append({"step": str(self.enrolment.state.get("step")), "did": "held", "reason": reason})
-        return self._stop(Stop("held", reason=reason))
+        """Hold a journey whose step is gone, where it is; a version that maps the step lets it go on.
+
+        Its head stays: the mail, call or wait that it names is what it then goes on from.
+        """
+        enrolment = self.enrolment
+        enrolment.move_to = f"{LOST}{enrolment.move_to}"
+        self.trace.append({"step": str(enrolment.state.get("step")), "did": "held", "reason": reason})
+        following = self._stop(Stop("held", reason=reason))
+        return Next.model_validate(enrolment.next) if enrolment.next else following
 
     def _walk(self, cause: Cause, state: JourneyState) -> Next:
         """Decide, apply effects, and go on until the journey needs the outside world or time."""

@@ -8,7 +8,11 @@ from typing import Any
 
 from sqlmodel import col, select
 
+from leadloop.contracts import TurnRequest
 from leadloop.inbox.editions import apply_edition, run_editions
+from leadloop.inbox.failing_turns import note_failed_turn
+from leadloop.inbox.operations.commands import retry_journey
+from leadloop.inbox.operations.log import Caller
 from leadloop.language import plan as p
 from leadloop.sales import commands
 from leadloop.storage.environment import Environment
@@ -17,6 +21,7 @@ from leadloop.storage.tables import (
     Enrolment,
     EnrolmentStatus,
     Lead,
+    Message,
     MessageStatus,
     Setting,
     Task,
@@ -24,7 +29,7 @@ from leadloop.storage.tables import (
     Turn,
 )
 from tests.factories import NOW, make_publication
-from tests.inbox.driver import mails, report, settle
+from tests.inbox.driver import mails, mark_sent, report, settle, turn
 from tests.inbox.played import END, enter, environment, plan_of, rest, row_of
 
 
@@ -203,6 +208,85 @@ def test_move_without_the_step_holds_the_journey_until_a_version_maps_it(tmp_pat
     tell(env)
     journey = row_of(env, journey_id)
     assert (journey.status, journey.state["step"]) == (EnrolmentStatus.RUNNING, "new")
+
+
+def stands_on_a_mail(tmp_path: Path) -> tuple[Environment, str, str]:
+    """Return an environment, a journey whose mail was asked for, and that mail."""
+    env = environment(tmp_path, plan_of(letter("mail"), rest(days=10)))
+    journey_id = enter(env, opt_in=True).id
+    turn(env, journey_id, 1)
+    return env, journey_id, mails(env)[0].id
+
+
+def letter(step_id: str) -> p.SendStep:
+    return p.SendStep(id=step_id, template="case", topic="nurture", on_skip=END, on_fail=END)
+
+
+def fail_for_an_hour(env: Environment, journey_id: str) -> None:
+    for _ in range(2):
+        request = TurnRequest(enrolment_id=journey_id, generation=1, turn_no=2, now=env.clock.now())
+        note_failed_turn(env, request, "KeyError")
+        env.clock.advance(hours=1)  # type: ignore[attr-defined]
+    assert row_of(env, journey_id).status == EnrolmentStatus.HELD
+
+
+def test_move_of_a_held_journey_does_not_send_its_mail_again(tmp_path: Path) -> None:
+    env, journey_id, mail = stands_on_a_mail(tmp_path)
+    mark_sent(env, mail)
+    fail_for_an_hour(env, journey_id)
+    edit(env, plan_of(letter("mail"), rest(days=20)))
+    tell(env)
+    journey = row_of(env, journey_id)
+    assert (journey.plan_digest, journey.state["step"]) == (digest_of(env), "rest")
+    assert len(mails(env)) == 1
+
+
+def test_move_of_a_held_journey_waits_for_its_mail_in_flight(tmp_path: Path) -> None:
+    env, journey_id, mail = stands_on_a_mail(tmp_path)
+    before = row_of(env, journey_id).plan_digest
+    set_status(env, mail, MessageStatus.SENDING)
+    fail_for_an_hour(env, journey_id)
+    edit(env, plan_of(letter("mail"), rest(days=20)))
+    tell(env)
+    assert row_of(env, journey_id).plan_digest == before
+    retry_journey(env, journey_id, Caller("tests"))  # asks for the mail again; still no move
+    tell(env)
+    journey = row_of(env, journey_id)
+    assert (journey.plan_digest, journey.next["kind"], len(mails(env))) == (before, "send", 1)
+    set_status(env, mail, MessageStatus.UNCERTAIN)
+    tell(env)
+    assert row_of(env, journey_id).plan_digest == digest_of(env)
+    assert len(mails(env)) == 1
+
+
+def test_a_lost_step_that_is_mapped_later_does_not_send_its_mail_again(tmp_path: Path) -> None:
+    env, journey_id, _ = stands_on_a_mail(tmp_path)
+    edit(env, plan_of(rest(days=20)))
+    tell(env)
+    assert row_of(env, journey_id).status == EnrolmentStatus.HELD
+    edit(env, plan_of(letter("letter"), rest(days=20)), mail="letter")
+    tell(env)
+    assert row_of(env, journey_id).state["step"] == "rest"
+    assert [one.step_id for one in mails(env)] == ["letter"]
+
+
+def test_a_lost_wait_that_is_mapped_later_counts_from_the_arrival(tmp_path: Path) -> None:
+    env, journey_id = in_flight(tmp_path, rest("old", days=10))
+    advance(env, days=4)
+    edit(env, plan_of(rest("new", days=10)))
+    tell(env)
+    journey = row_of(env, journey_id)
+    assert (journey.status, journey.due_at) == (EnrolmentStatus.HELD, None)
+    edit(env, plan_of(rest("new", days=11)), old="new")
+    tell(env)
+    assert row_of(env, journey_id).due_at == NOW + timedelta(days=11)
+
+
+def set_status(env: Environment, message_id: str, status: MessageStatus) -> None:
+    with env.database.write() as session:
+        message = session.get_one(Message, message_id)
+        message.status = status
+        session.add(message)
 
 
 def test_move_mends_a_journey_that_a_broken_condition_holds(tmp_path: Path) -> None:

@@ -339,4 +339,5 @@ def test_erasure_empties_the_reasons_of_what_was_done_to_the_lead(tmp_path: Path
     assert [(one.action, one.enrolment_id, one.reason) for one in log_of(env)] == [
         ("pause", journey_id, ""),
         ("pause", other, "a trial"),
+        ("erase", None, ""),
     ]
