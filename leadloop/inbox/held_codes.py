@@ -8,6 +8,9 @@ _CODES = (
     ("the new version has no step", "lost_step"),
     ("steps in one turn", "loop"),
     ("no stream ", "no_stream"),
+    ("the mail of ", "mail_failed"),
+    ("the call of ", "call_failed"),
+    (" failed for an hour", "turn_failed"),
     ("restored from a backup", "restored"),
 )
 

@@ -5,6 +5,7 @@ The rules, each for what the lost part of the database would have said:
 - A mail counts as sent (`uncertain`) where a history of Temporal names it and does not say that it was
   not handed over.
 - An open journey whose histories do not reach back to the backup is held: nobody knows what it sent.
+  A paused one is held when it is resumed.
 - Erasures are done again, and refusals written again, from the watermark.
 - What was to enter by time until the lost database stopped is taken for entered.
 - Workflows of journeys that this database does not know are terminated.
@@ -52,6 +53,7 @@ BEFORE_RESTORE = "before_restore"
 NO_PROOF = "restored from a backup, and no history of Temporal tells which mails it has sent since"
 
 _SLACK = timedelta(hours=1)
+_UNHELD = (EnrolmentStatus.RUNNING, EnrolmentStatus.PAUSED)
 _UNCLAIMED = (MessageStatus.NEW, MessageStatus.HELD, MessageStatus.SENDING)
 _log = structlog.get_logger()
 
@@ -214,28 +216,33 @@ class Acceptance:
         return _make_uncertain(session, message, sent.at)
 
     def _hold_the_rest(self, found_at: datetime) -> None:
-        """Hold the running journeys that no history vouches for."""
-        for enrolment_id, lead_id in self._running(found_at):
+        """Hold the journeys that no history vouches for; a paused one is held once it is resumed."""
+        for enrolment_id, lead_id in self._unheld(found_at):
             if enrolment_id in self._proven - self._unnamed:
                 continue
             with self._env.database.write() as session:
                 lock_lead(session, lead_id)
                 enrolment = lock_enrolment(session, enrolment_id)
-                if enrolment.status != EnrolmentStatus.RUNNING:
+                if enrolment.status not in _UNHELD or enrolment.held_reason is not None:
                     continue
                 message = session.get(Message, enrolment.next.get("message_id") or "")
                 if message is not None and message.status in _UNCLAIMED:
                     self.found.uncertain.append(_make_uncertain(session, message, None))
-                enrolment.status, enrolment.held_reason = EnrolmentStatus.HELD, NO_PROOF
-                enrolment.due_at = None
+                if enrolment.status == EnrolmentStatus.RUNNING:
+                    enrolment.status, enrolment.due_at = EnrolmentStatus.HELD, None
+                enrolment.held_reason = NO_PROOF
                 session.add(enrolment)
             self.found.held.append(enrolment_id)
 
-    def _running(self, found_at: datetime) -> list[tuple[str, str]]:
+    def _unheld(self, found_at: datetime) -> list[tuple[str, str]]:
         with self._env.database.read() as session:
             rows = session.exec(
                 select(Enrolment.id, Enrolment.lead_id)
-                .where(Enrolment.status == EnrolmentStatus.RUNNING, col(Enrolment.entered_at) < found_at)
+                .where(
+                    col(Enrolment.status).in_(_UNHELD),
+                    col(Enrolment.held_reason).is_(None),
+                    col(Enrolment.entered_at) < found_at,
+                )
                 .order_by(col(Enrolment.id))
             ).all()
         return [(enrolment_id, lead_id) for enrolment_id, lead_id in rows]

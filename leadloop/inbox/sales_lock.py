@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from leadloop.inbox.clocks import RUN, add_stop, lift_stop, stand_still
+from leadloop.inbox.operations.scenario_pauses import join_pause
 from leadloop.storage.tables import Enrolment
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def sync_sales_lock(application: Application) -> None:
         if application.lead.in_sales:
             _lock(application, enrolment)
         elif SALES in enrolment.stops:
+            join_pause(application, enrolment)
             lift_stop(application, enrolment, SALES, _clock(application, enrolment))
 
 

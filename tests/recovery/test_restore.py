@@ -22,6 +22,8 @@ from leadloop.inbox.due_rows import DECAY, ENTRY
 from leadloop.inbox.erasure import erase_lead
 from leadloop.inbox.ingest import IncomingEvent, ingest
 from leadloop.inbox.lost_sends import Run, Sent
+from leadloop.inbox.operations.commands import pause_journey, resume_journey
+from leadloop.inbox.operations.log import Caller
 from leadloop.inbox.restored import close_the_gate, gate_is_closed
 from leadloop.inbox.watermark import WatermarkKeeper, read_watermark
 from leadloop.leads.identity import find_lead
@@ -243,6 +245,39 @@ async def test_d6_unproven_journeys_are_held_and_their_mails_under_way_count_as_
     again = await acceptance.find_out(lambda done: None)  # the command was given again
     assert (again.uncertain, again.held) == ([], [])
     assert {mail.enrolment_id: mail.status for mail in mails(env)} == statuses
+
+
+async def test_d6_a_paused_journey_without_a_history_is_held_when_it_is_resumed(
+    env: Environment, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report(
+        env, "form_submitted", email="taro@kaisha.example", properties={"form": "whitepaper"},
+        identity={"consent": True}, source="form", trust="verified",
+    )  # fmt: skip
+    settle(env, deliver=lambda env, message_id: None)
+    (journey,) = journeys(env)
+    pause_journey(env, journey.id, Caller("tests"))
+    mark = Watermark(database_id="one", at=clock.advance(hours=1), handed_over=1)
+    close_the_gate(env, "behind", mark, mark)
+
+    async def no_runs(*_: object) -> AsyncIterator[Run]:
+        for run in ():
+            yield run
+
+    async def nothing_known(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr(restore, "runs_since", no_runs)
+    monkeypatch.setattr(restore, "read_watermark", nothing_known)
+    acceptance = restore.Acceptance(env, cast(Client, None), "acme")
+    assert (await acceptance.find_out(lambda done: None)).held == [journey.id]
+    acceptance.open_gate("tests")
+    assert [mail.status for mail in mails(env)] == [MessageStatus.UNCERTAIN]
+    (journey,) = journeys(env)
+    assert journey.status == EnrolmentStatus.PAUSED
+    resume_journey(env, journey.id, Caller("tests"))
+    (journey,) = journeys(env)
+    assert (journey.status, journey.held_reason) == (EnrolmentStatus.HELD, restore.NO_PROOF)
 
 
 async def test_d6_entries_by_time_of_the_lost_stretch_count_as_done(

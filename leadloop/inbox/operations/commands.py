@@ -14,6 +14,7 @@ from leadloop.inbox.clocks import CLOCKS, RUN
 from leadloop.inbox.exits import end_journey
 from leadloop.inbox.operations.log import Caller, OperationError, transaction, write_operation
 from leadloop.inbox.operations.pausing import JOURNEY, pause, resume
+from leadloop.inbox.operations.scenario_pauses import join_pause
 from leadloop.inbox.wakes import ask_wake
 from leadloop.storage.database import lock_enrolment, lock_lead
 from leadloop.storage.environment import Environment
@@ -63,6 +64,7 @@ def resume_journey(env: Environment, journey_id: str, caller: Caller) -> Journey
     def run(application: Application, row: Enrolment) -> str | None:
         if JOURNEY not in row.stops:
             return "scenario_paused" if row.status == EnrolmentStatus.PAUSED else "not_paused"
+        join_pause(application, row)
         resume(application, row, JOURNEY)
         application.settle()
         return None

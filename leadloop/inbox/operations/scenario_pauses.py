@@ -84,10 +84,19 @@ def out_of_line(wish: ScenarioPause) -> tuple[ColumnElement[bool], ...]:
 
 def follow_scenario(application: Application, enrolment: Enrolment) -> None:
     """Pause or resume a locked journey as its scenario stands now."""
-    if enrolment.status == EnrolmentStatus.ENDED:
+    if enrolment.status == EnrolmentStatus.ENDED or join_pause(application, enrolment):
         return
-    wish = scenario_pause(application.session, enrolment.scenario)
-    if wish is not None and SCENARIO not in enrolment.stops:
-        pause(application, enrolment, SCENARIO, wish.clock, wish.since)
-    elif wish is None and SCENARIO in enrolment.stops:
+    if SCENARIO in enrolment.stops and scenario_pause(application.session, enrolment.scenario) is None:
         resume(application, enrolment, SCENARIO)
+
+
+def join_pause(application: Application, enrolment: Enrolment) -> bool:
+    """Pause a locked open journey where its scenario is paused and the loop has not reached it.
+
+    Before another cause is lifted: the time that both stood still must count once.
+    """
+    wish = scenario_pause(application.session, enrolment.scenario)
+    if wish is None or SCENARIO in enrolment.stops:
+        return False
+    pause(application, enrolment, SCENARIO, wish.clock, wish.since)
+    return True

@@ -241,6 +241,25 @@ def test_sales_lock_and_pause_overlap(
     assert (row.status, row.locked_at, row.stops) == (EnrolmentStatus.RUNNING, None, {})
 
 
+def test_sales_ends_before_the_loop_has_reached_a_journey_of_a_paused_scenario(tmp_path: Path) -> None:
+    """Sales from day 2 to 6, the pause from day 4 to 8: the two days in common count once."""
+    env = environment(tmp_path, plan_of(rest(days=10), pause_clock="freeze"), TO_SALES)
+    journey_id = enter(env, opt_in=True).id
+    go(env)
+    advance(env, days=2)
+    offer = hand_over(env, row_of(env, journey_id).lead_id)
+    advance(env, days=2)
+    pause_scenario(env, "play", BY, "freeze")
+    env.clock.advance(days=2)  # type: ignore[attr-defined]
+    sales.reject_offer(env, offer)
+    go(env)
+    env.clock.advance(days=2)  # type: ignore[attr-defined]
+    resume_scenario(env, "play", BY)
+    go(env)
+    assert row_of(env, journey_id).due_at == NOW + 16 * DAYS
+    assert sound(env)
+
+
 def test_restart_of_the_cause_that_ends_first_is_remembered(tmp_path: Path) -> None:
     env, journey_id = waiting(tmp_path)
     advance(env, days=3)
