@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
+from sqlalchemy import bindparam
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
 
@@ -41,6 +42,16 @@ MAX_DEPTH = 20
 """How many derived events may follow from one another."""
 
 _BY_THE_PERSON = frozenset({"form", "tracking", "api", EARLIER})
+_OPEN_JOURNEYS = (
+    select(Enrolment)
+    .where(Enrolment.lead_id == bindparam("lead_id"), Enrolment.status != EnrolmentStatus.ENDED)
+    .order_by(col(Enrolment.id))
+)
+_PENDING = (
+    select(Event)
+    .where(Event.subject_id == bindparam("lead_id"), col(Event.applied_at).is_(None))
+    .order_by(col(Event.received_at), col(Event.id))
+)
 _log = structlog.get_logger()
 
 
@@ -103,14 +114,15 @@ class Application:
     def open_journeys(self) -> list[Enrolment]:
         """The lead's journeys that have not ended, read once; entries and exits keep it in step."""
         if self._open is None:
-            self._open = list(
-                self.session.exec(
-                    select(Enrolment)
-                    .where(Enrolment.lead_id == self.lead.id, Enrolment.status != EnrolmentStatus.ENDED)
-                    .order_by(col(Enrolment.id))
-                ).all()
-            )
+            self._open = list(self.session.exec(_OPEN_JOURNEYS, params={"lead_id": self.lead.id}).all())
         return self._open
+
+    @property
+    def open_pauses(self) -> list[TopicSuppression]:
+        """The lead's pauses of topics that nothing has lifted, read once."""
+        if self._pauses is None:
+            self._pauses = pauses.open_suppressions(self.session, self.lead)
+        return self._pauses
 
     def journey_ended(self, enrolment_id: str) -> None:
         """Take a journey out of the open ones."""
@@ -118,11 +130,7 @@ class Application:
 
     def apply_pending(self) -> int:
         """Apply the lead's unapplied events, oldest first; return how many."""
-        rows = self.session.exec(
-            select(Event)
-            .where(Event.subject_id == self.lead.id, col(Event.applied_at).is_(None))
-            .order_by(col(Event.received_at), col(Event.id))
-        ).all()
+        rows = self.session.exec(_PENDING, params={"lead_id": self.lead.id}).all()
         for event in rows:
             self._apply_or_park(event)
         return len(rows)
@@ -197,6 +205,7 @@ class Application:
         caught_up = self.caught_up
         try:
             with self.session.begin_nested():
+                self._read_ahead()
                 self._apply(event)
                 self.drain()
                 self.session.flush()
@@ -211,6 +220,11 @@ class Application:
             self.session.add(event)
             self.session.flush()
             _log.error("event_parked", event_id=event.id, type=event.type, error=type(error).__name__)
+
+    def _read_ahead(self) -> None:
+        """Read what every event needs while nothing is changed: a query later writes the changes first."""
+        if self.lead.erased_at is None:
+            _ = self.open_journeys, self.open_pauses, self.reader
 
     def drain(self) -> None:
         """Apply what was emitted, and what follows from it."""
@@ -241,9 +255,7 @@ class Application:
         if event.identity:
             fields.write_identity(self.session, self.env, lead, event.identity, self.now)
         consent.record_basis(self.session, lead, event, self.publication.workspace)
-        if self._pauses is None:
-            self._pauses = pauses.open_suppressions(self.session, lead)
-        pauses.lift_suppressions(self._pauses, self.session, event, lambda: self.facts, self.now)
+        pauses.lift_suppressions(self.open_pauses, self.session, event, lambda: self.facts, self.now)
         note_on_message(self.session, event)
         self._facts = None
         refused = apply_sales_event(self.session, self.env, lead, event, self.publication.workspace, self.now)

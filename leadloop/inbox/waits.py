@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, delete, select
 
 from leadloop.conditions import EvaluationError
@@ -28,6 +29,11 @@ CONDITION = "condition"
 """Stands for the event where a condition on the lead satisfied the wait."""
 
 _MATCHER: TypeAdapter[Armed] = TypeAdapter(Armed)
+_ARMED = (
+    select(ArmedWait)
+    .where(col(ArmedWait.enrolment_id).in_(bindparam("ids", expanding=True)))
+    .order_by(col(ArmedWait.enrolment_id), col(ArmedWait.branch))
+)
 
 
 def satisfy(application: Application, events: Sequence[Event]) -> None:
@@ -40,11 +46,7 @@ def satisfy(application: Application, events: Sequence[Event]) -> None:
     if not readers:
         return
     session = application.session
-    rows = session.exec(
-        select(ArmedWait)
-        .where(col(ArmedWait.enrolment_id).in_(list(readers)))
-        .order_by(col(ArmedWait.enrolment_id), col(ArmedWait.branch))
-    ).all()
+    rows = session.exec(_ARMED, params={"ids": list(readers)}).all()
     decided = {arm.enrolment_id for arm in rows if arm.satisfied_by is not None}
     for arm in rows:
         if arm.enrolment_id in decided:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
 from leadloop.conditions import Facts
@@ -13,6 +14,9 @@ from leadloop.language.plan import EventMatch
 from leadloop.storage.tables import Event, Lead, TopicSuppression
 
 _ALL_TOPICS = "*"
+_OPEN = select(TopicSuppression).where(
+    TopicSuppression.lead_id == bindparam("lead_id"), col(TopicSuppression.lifted_at).is_(None)
+)
 
 
 def suppress_topics(
@@ -46,10 +50,7 @@ def suppress_topics(
 
 def open_suppressions(session: Session, lead: Lead) -> list[TopicSuppression]:
     """Return the pauses of topics that nothing has lifted."""
-    open_ones = select(TopicSuppression).where(
-        TopicSuppression.lead_id == lead.id, col(TopicSuppression.lifted_at).is_(None)
-    )
-    return list(session.exec(open_ones).all())
+    return list(session.exec(_OPEN, params={"lead_id": lead.id}).all())
 
 
 def lift_suppressions(

@@ -6,7 +6,7 @@ import re
 from calendar import monthrange
 from datetime import date, datetime
 
-from sqlalchemy import func, or_
+from sqlalchemy import bindparam, func, or_
 from sqlmodel import Session, col, select
 
 from leadloop.sales.offers import close_offers, open_offers
@@ -15,6 +15,11 @@ from leadloop.storage.tables import Deal, DealStatus, Event, Lead, Offer, OfferS
 
 _MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_OPEN = select(func.count()).where(Deal.status == DealStatus.OPEN)
+_OPEN_OF_LEAD = _OPEN.where(col(Deal.lead_id) == bindparam("lead_id"))
+_OPEN_OF_COMPANY = _OPEN.where(
+    or_(col(Deal.lead_id) == bindparam("lead_id"), col(Deal.company_id) == bindparam("company_id"))
+)
 
 
 class RevisitError(ValueError):
@@ -45,15 +50,14 @@ def last_day(text: str) -> date:
 
 def open_deals(session: Session, lead: Lead) -> int:
     """Count the open deals of the lead's company, or of the lead alone when it has none."""
-    own = col(Deal.lead_id) == lead.id
-    whose = or_(own, col(Deal.company_id) == lead.company_id) if lead.company_id else own
-    return session.exec(select(func.count()).where(Deal.status == DealStatus.OPEN, whose)).one()
+    if not lead.company_id:
+        return own_open_deals(session, lead)
+    return session.exec(_OPEN_OF_COMPANY, params={"lead_id": lead.id, "company_id": lead.company_id}).one()
 
 
 def own_open_deals(session: Session, lead: Lead) -> int:
     """Count the lead's own open deals; a colleague's do not count."""
-    mine = select(func.count()).where(Deal.status == DealStatus.OPEN, Deal.lead_id == lead.id)
-    return session.exec(mine).one()
+    return session.exec(_OPEN_OF_LEAD, params={"lead_id": lead.id}).one()
 
 
 def current_deal_id(session: Session, lead: Lead) -> str:

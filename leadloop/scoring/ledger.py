@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
 from leadloop.journey.points import score_of, shown, span_delta, span_seconds
@@ -19,6 +20,9 @@ __all__ = ["RESET", "LeadLedger", "score_at", "score_of", "shown", "span_delta",
 RESET = "reset"
 """Rule id of an entry after which the earlier ones no longer count."""
 
+_ENTRIES = select(ScoreEntry).where(ScoreEntry.lead_id == bindparam("lead_id")).order_by(col(ScoreEntry.id))
+_READINGS = select(LeadScore).where(LeadScore.lead_id == bindparam("lead_id"))
+
 
 class LeadLedger:
     """One lead's ledger, read once and kept in step with what is added. The lead is locked."""
@@ -26,11 +30,7 @@ class LeadLedger:
     def __init__(self, session: Session, lead_id: str) -> None:
         self.session = session
         self.lead_id = lead_id
-        self._rows = list(
-            session.exec(
-                select(ScoreEntry).where(ScoreEntry.lead_id == lead_id).order_by(col(ScoreEntry.id))
-            ).all()
-        )
+        self._rows = list(session.exec(_ENTRIES, params={"lead_id": lead_id}).all())
         self._keys = {row.entry_key for row in self._rows}
         self._readings: dict[str, LeadScore] | None = None
 
@@ -83,7 +83,7 @@ class LeadLedger:
     def reading(self, model: str) -> LeadScore | None:
         """Return the row that holds the lead's band in a model."""
         if self._readings is None:
-            rows = self.session.exec(select(LeadScore).where(LeadScore.lead_id == self.lead_id)).all()
+            rows = self.session.exec(_READINGS, params={"lead_id": self.lead_id}).all()
             self._readings = {row.model: row for row in rows}
         return self._readings.get(model)
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, bindparam, event
 from sqlalchemy.engine import make_url
 from sqlmodel import Session, SQLModel, create_engine, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -188,7 +188,7 @@ def lock_lead(session: Session, lead_id: str) -> Lead:
 
     Raises `RowMissingError` where there is no such lead.
     """
-    lead = session.exec(_locked(select(Lead).where(Lead.id == lead_id))).one_or_none()
+    lead = session.exec(_LEAD, params={"id": lead_id}).one_or_none()
     if lead is None:
         raise RowMissingError(f"no lead {lead_id}")
     if lead.merged_into is not None:
@@ -198,7 +198,7 @@ def lock_lead(session: Session, lead_id: str) -> Lead:
 
 def lock_enrolment(session: Session, enrolment_id: str) -> Enrolment:
     """Lock an enrolment, after its lead. Raises `RowMissingError` where it does not exist."""
-    row = session.exec(_locked(select(Enrolment).where(Enrolment.id == enrolment_id))).one_or_none()
+    row = session.exec(_ENROLMENT, params={"id": enrolment_id}).one_or_none()
     if row is None:
         raise RowMissingError(f"no enrolment {enrolment_id}")
     return row
@@ -206,7 +206,7 @@ def lock_enrolment(session: Session, enrolment_id: str) -> Enrolment:
 
 def lock_message(session: Session, message_id: str) -> Message:
     """Lock a message, after its lead and enrolment. Raises `RowMissingError` if it is missing."""
-    row = session.exec(_locked(select(Message).where(Message.id == message_id))).one_or_none()
+    row = session.exec(_MESSAGE, params={"id": message_id}).one_or_none()
     if row is None:
         raise RowMissingError(f"no message {message_id}")
     return row
@@ -214,3 +214,9 @@ def lock_message(session: Session, message_id: str) -> Message:
 
 def _locked(statement: SelectOfScalar[_Row]) -> SelectOfScalar[_Row]:
     return statement.with_for_update().execution_options(populate_existing=True)
+
+
+# Statements that run for every event and turn are built once: to build one costs as much as to run it.
+_LEAD = _locked(select(Lead).where(Lead.id == bindparam("id")))
+_ENROLMENT = _locked(select(Enrolment).where(Enrolment.id == bindparam("id")))
+_MESSAGE = _locked(select(Message).where(Message.id == bindparam("id")))

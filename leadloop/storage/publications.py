@@ -30,6 +30,9 @@ from leadloop.storage.tables import Blob, PublicationRow
 _Shape = TypeVar("_Shape", bound=PlanModel)
 _STREAMS = TypeAdapter(dict[str, Stream])
 _SEGMENTS = TypeAdapter(dict[str, Segment])
+_NEWEST = select(PublicationRow.id).order_by(
+    col(PublicationRow.published_at).desc(), col(PublicationRow.id).desc()
+)
 
 
 class NotPublishedError(StorageError):
@@ -64,11 +67,7 @@ class PublicationStore:
         if session is None:
             with self._database.read() as own:
                 return self.current(own)
-        newest = session.exec(
-            select(PublicationRow.id).order_by(
-                col(PublicationRow.published_at).desc(), col(PublicationRow.id).desc()
-            )
-        ).first()
+        newest = session.exec(_NEWEST).first()
         if newest is None:
             raise NotPublishedError("nothing is published yet; run `leadloop publish`")
         return self.get(newest, session)

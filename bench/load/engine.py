@@ -1,0 +1,77 @@
+"""The engine beside a dev server of its own, and the instants at which turns are committed."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from sqlalchemy import event
+from sqlmodel import Session
+
+from leadloop.delivery.outbox import Outbox
+from leadloop.delivery.render import Renderer
+from leadloop.delivery.smtp import SmtpSender
+from leadloop.delivery.tokens import Tokens
+from leadloop.embedded.processes import free_port
+from leadloop.embedded.temporal_server import running_temporal
+from leadloop.storage.environment import Environment
+from leadloop.storage.tables import Turn
+from worker import running_engine
+
+_NOWHERE = 9
+_TAKEN = "bench_turns"
+
+
+@asynccontextmanager
+async def running(env: Environment) -> AsyncIterator[None]:
+    """Run a dev server, the workers and the services while the block runs; no mail is sent."""
+    with tempfile.TemporaryDirectory() as name, Renderer() as renderer:
+        sender = SmtpSender("127.0.0.1", _NOWHERE, security="none")
+        outbox = Outbox(env, renderer, sender, Tokens(env.keys), "http://127.0.0.1:8080")
+        async with (
+            running_temporal(Path(name), free_port(), free_port()) as server,
+            running_engine(env, server.client, outbox),
+        ):
+            yield
+
+
+class TurnTimes:
+    """When each turn of this process was committed, on `time.perf_counter`."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self.at: dict[tuple[str, int], float] = {}
+        """By enrolment and number of the turn."""
+
+    def wait_for(self, count: int, seconds: float) -> bool:
+        """Wait until so many turns are committed; False where the time is over."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self.at) >= count, seconds)
+
+    @contextmanager
+    def watched(self) -> Iterator[TurnTimes]:
+        """Note the turns while the block runs."""
+        event.listen(Session, "after_flush", self._flushed)
+        event.listen(Session, "after_commit", self._committed)
+        try:
+            yield self
+        finally:
+            event.remove(Session, "after_flush", self._flushed)
+            event.remove(Session, "after_commit", self._committed)
+
+    def _flushed(self, session: Session, _context: object) -> None:
+        turns = [(row.enrolment_id, row.turn_no) for row in session.new if isinstance(row, Turn)]
+        if turns:
+            session.info.setdefault(_TAKEN, []).extend(turns)
+
+    def _committed(self, session: Session) -> None:
+        taken = session.info.get(_TAKEN)
+        if not taken or session.in_nested_transaction():  # the end of a savepoint is no commit
+            return
+        with self._changed:
+            self.at.update(dict.fromkeys(taken, time.perf_counter()))
+            self._changed.notify_all()
