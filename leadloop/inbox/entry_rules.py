@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, func, select
 
 from leadloop.conditions import EvaluationError
@@ -36,6 +37,21 @@ Code = Literal[
     "no_entry", "no_company", "no_record", "erased", "audience", "goal_met", "exit_met", "entered", "open",
     "never_again", "max_entries", "cooldown", "group", "limit", "condition_failed",
 ]  # fmt: skip
+
+
+_JOURNEYS = (
+    select(Enrolment)
+    .where(
+        Enrolment.scenario == bindparam("scenario"),
+        Enrolment.subject_key == bindparam("subject"),
+        Enrolment.record_key == bindparam("record"),
+    )
+    .order_by(
+        col(Enrolment.status) == EnrolmentStatus.ENDED,
+        col(Enrolment.entered_at).desc(),
+        col(Enrolment.id).desc(),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -91,19 +107,8 @@ def refused(application: Application, wish: Asked) -> Refusal | None:
 
 def newest_journey(session: Session, wish: Asked) -> Enrolment | None:
     """Return the subject's last journey in the scenario: an open one where there is one."""
-    return session.exec(
-        select(Enrolment)
-        .where(
-            Enrolment.scenario == wish.plan.scenario,
-            Enrolment.subject_key == wish.subject_key,
-            Enrolment.record_key == wish.record_key,
-        )
-        .order_by(
-            col(Enrolment.status) == EnrolmentStatus.ENDED,
-            col(Enrolment.entered_at).desc(),
-            col(Enrolment.id).desc(),
-        )
-    ).first()
+    whose = {"scenario": wish.plan.scenario, "subject": wish.subject_key, "record": wish.record_key}
+    return session.exec(_JOURNEYS, params=whose).first()
 
 
 def restarts(application: Application, wish: Asked, open_journey: Enrolment) -> bool:
