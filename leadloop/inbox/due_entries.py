@@ -18,8 +18,9 @@ from sqlmodel import col, select
 from leadloop.inbox.due_rows import DUES, ENTRY
 from leadloop.inbox.entry_events import ENTRY_DUE, Asked, entry_digest
 from leadloop.journey.calendar import add_span, resolve_wait
-from leadloop.journey.schedule import next_instant
+from leadloop.journey.schedule import next_instant, zone_of
 from leadloop.language.plan import (
+    Cron,
     DateMatch,
     Entry,
     InactiveMatch,
@@ -54,7 +55,7 @@ class Timer:
     value: str = ""
     """The date as it is stored: it enters once for one value."""
     zone: ZoneInfo | None = None
-    """The lead's; the day of the entry is its day there."""
+    """The lead's, or the one that a schedule names; the day of the entry is its day there."""
 
     @property
     def entry(self) -> Entry:
@@ -65,6 +66,16 @@ class Timer:
         return f"{ENTRY}:{self.plan.scenario}:{self.index}:{self.lead_id}:{self.record}"
 
     @property
+    def day(self) -> str:
+        """What the entry stands for: a date, or its local day; with the time where a day may have several."""
+        if self.value or self.at is None:
+            return self.value
+        local, match = self.at.astimezone(self.zone), self.entry.match
+        if isinstance(match, ScheduleMatch) and isinstance(match.schedule, Cron):
+            return f"{local:%Y-%m-%dT%H:%M}"
+        return local.date().isoformat()
+
+    @property
     def detail(self) -> dict[str, object]:
         at = self.at
         return {
@@ -72,7 +83,7 @@ class Timer:
             "entry": self.index,
             "match": entry_digest(self.entry),
             "record": self.record,
-            "day": self.value or (at.astimezone(self.zone).date().isoformat() if at else ""),
+            "day": self.day,
             "at": at.astimezone(UTC).isoformat() if at else "",
             "zone": self.zone.key if self.zone else "",
         }
@@ -200,6 +211,7 @@ def _entry_timers(application: Application, plan: Plan, index: int) -> Iterator[
         yield Timer(plan, index, lead.id, _inactive_at(application, match), zone=zone)
     elif isinstance(match, ScheduleMatch):
         member = match.segment is None or match.segment in lead.segments
+        zone = zone_of(match, zone)
         at = next_instant(match.schedule, application.now, zone) if member else None
         yield Timer(plan, index, lead.id, at, zone=zone)
     elif isinstance(match, DateMatch):

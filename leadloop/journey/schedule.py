@@ -2,6 +2,9 @@
 
 Days and times of day are local to a zone. A local time that summer time skips moves forward by the
 gap; a local time that happens twice means the first (PEP 495, fold 0). Instants go out in UTC.
+Cron expressions go by the same rule: the library walks local times without a zone, because its own
+handling of summer time (that of Debian's cron) moves a skipped time to the end of the gap, and lets
+expressions that begin with `*` come in both of the repeated hours.
 """
 
 from __future__ import annotations
@@ -11,25 +14,51 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from leadloop.language.plan import Frequency, Schedule, Span
+from cronsim import CronSim
+
+from leadloop.language.plan import Cron, Frequency, Schedule, ScheduleMatch, Span
 
 _DAY = timedelta(days=1)
+_MINUTE = timedelta(minutes=1)
 _EXACT = {"seconds": 1, "minutes": 60, "hours": 3600, "business_minutes": 60, "business_hours": 3600}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MONDAY = date(1970, 1, 5)
 
 
-def next_instant(schedule: Schedule, after: datetime, zone: ZoneInfo) -> datetime:
+def zone_of(match: ScheduleMatch, own: ZoneInfo) -> ZoneInfo:
+    """Return the zone of a schedule's times: the one that is written, else the lead's own."""
+    return own if match.zone is None else ZoneInfo(match.zone)
+
+
+def next_instant(schedule: Schedule | Cron, after: datetime, zone: ZoneInfo) -> datetime:
     """Return the first time of a schedule that is later than `after`.
 
     The fifth such weekday is in some months only; a day that a month lacks is its last one.
     """
+    if isinstance(schedule, Cron):
+        return _next_of_cron(schedule, after, zone)
     local = after.astimezone(zone).date()
     for day in _days(schedule, local - _DAY):  # a skipped local time may fall on the next day
         at = day_at(day, schedule.at, zone)
         if at > after:
             return at
     raise AssertionError("a schedule never ends")
+
+
+def _next_of_cron(schedule: Cron, after: datetime, zone: ZoneInfo) -> datetime:
+    local = after.astimezone(zone)
+    offset = local.utcoffset() or timedelta()
+    before = (after - _DAY).astimezone(zone).utcoffset() or timedelta()
+    skipped = max(offset - before, timedelta())  # times of a gap that has just passed may be still to come
+    found: datetime | None = None
+    for naive in CronSim(schedule.cron, local.replace(tzinfo=None) - skipped - _MINUTE):
+        # What a gap moves forward may come later than what follows it on the clock.
+        if found is not None and naive > found.astimezone(zone).replace(tzinfo=None):
+            return found
+        at = naive.replace(tzinfo=zone).astimezone(UTC)
+        if at > after and (found is None or at < found):
+            found = at
+    raise AssertionError("the compiler refuses a cron expression that never comes")
 
 
 def day_at(day: date, at: str, zone: ZoneInfo) -> datetime:

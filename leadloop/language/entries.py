@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from leadloop.language.diagnostics import Report
 from leadloop.language.expressions import Scope
-from leadloop.language.fields import Fields, known_name, mapping, text
+from leadloop.language.fields import Fields, known_name, mapping, text, time_zone
 from leadloop.language.matchers import MatchReader
 from leadloop.language.nodes import Node, Scalar
 from leadloop.language.plan import (
@@ -184,9 +184,12 @@ class EntryReader:
     def _schedule(self, fields: Fields) -> ScheduleMatch | None:
         schedule = fields.parsed("schedule", parse_schedule)
         segment = fields.known("segment", "segment", self.vocabulary.segments)
-        if schedule is None or (segment is None and fields.has("segment")):
+        node = fields.take("zone")
+        zone = None if node is None else time_zone(self.report, node, "`zone`")
+        missing = (segment is None and fields.has("segment")) or (zone is None and node is not None)
+        if schedule is None or missing:
             return None
-        return ScheduleMatch(schedule=schedule, segment=segment)
+        return ScheduleMatch(schedule=schedule, segment=segment, zone=zone)
 
     def _manual(self, fields: Fields) -> ManualMatch | None:
         if fields.boolean("manual") is False:

@@ -1,16 +1,21 @@
-"""Recurring times as authors write them: `second tuesday 10:00`, `last day 10:00`, `day 25 10:00`."""
+"""Recurring times as authors write them: `second tuesday 10:00`, `day 25 10:00`, or cron: `0 10 * * 2`."""
 
 from __future__ import annotations
 
+from leadloop.language.cron import is_cron, parse_cron
 from leadloop.language.meant import ORDER, WEEKDAYS, recurring_day_meant, time_meant
-from leadloop.language.plan import Schedule
+from leadloop.language.plan import Cron, Schedule
 from leadloop.language.spans import parse_time
 
-EXAMPLES = "`daily 09:00`, `monday 09:00`, `second tuesday 10:00`, `day 25 10:00`, `last day 10:00`"
+EXAMPLES = (
+    "`daily 09:00`, `monday 09:00`, `second tuesday 10:00`, `day 25 10:00`, `last day 10:00`, `0 10 * * 2`"
+)
 
 
-def parse_schedule(text: str) -> Schedule:
+def parse_schedule(text: str) -> Schedule | Cron:
     """Return the schedule of a text. Raises `ValueError` that says what to write."""
+    if is_cron(text):
+        return parse_cron(text)
     words = text.lower().split()
     day, at = words[:-1], words[-1] if words else ""
     if len(day) == 1 and day[0] in ("daily", *WEEKDAYS):

@@ -9,6 +9,8 @@ import pytest
 from sqlmodel import select
 
 from leadloop.inbox.due import run_due
+from leadloop.inbox.entry_events import entry_digest
+from leadloop.inbox.experiments import round_of
 from leadloop.language import plan as p
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Due, EventKey, Lead
@@ -266,6 +268,48 @@ def test_schedule_comes_in_the_leads_zone(tmp_path: Path, clock: ManualClock) ->
     at = due_keys(env, "entry")[f"entry:{CARE}:0:{lead}:"].due_at
     assert at == datetime(2026, 12, 8, 9, 0, tzinfo=UTC)
     env.database.close()
+
+
+def test_schedule_with_a_zone_comes_at_one_instant_for_everybody(tmp_path: Path, clock: ManualClock) -> None:
+    match = p.ScheduleMatch(schedule=p.Cron(cron="0 10 * * TUE"), zone="Europe/Berlin")
+    env = world(tmp_path, clock, scenario(match, wait=None))
+    lead = add_lead(env, timezone="America/New_York")
+    other = add_lead(env, timezone="Asia/Tokyo")
+    at = datetime(2026, 11, 17, 9, 0, tzinfo=UTC)
+    assert {row.due_at for row in due_keys(env, "entry").values()} == {at}
+    touch(env, lead, timezone="Asia/Tokyo")  # moves nothing
+    assert {row.due_at for row in due_keys(env, "entry").values()} == {at}
+    clock.instant = at
+    settle(env)
+    assert {(row.lead_id, row.entered_at) for row in journeys(env)} == {(lead, at), (other, at)}
+    env.database.close()
+
+
+def test_cron_enters_several_times_a_day_and_each_is_a_round(tmp_path: Path, clock: ManualClock) -> None:
+    plan = scenario(p.ScheduleMatch(schedule=p.Cron(cron="*/30 9 * * *")), wait=None)
+    env = world(tmp_path, clock, plan)
+    add_lead(env)
+    times = ["2026-11-17T09:00", "2026-11-17T09:30", "2026-11-18T09:00"]
+    for text in times:
+        clock.instant = _at(text)
+        settle(env)
+    assert _entered(env) == [_at(text) for text in times]
+    assert [event.properties["day"] for event in events(env, "entry_due")] == times
+    rows = journeys(env)
+    with env.database.read() as session:
+        assert len({round_of(session, row, plan) for row in rows}) == 3
+    env.database.close()
+
+
+def test_timers_of_entries_that_knew_no_zone_keep_their_name() -> None:
+    stored = {"kind": "schedule", "schedule": {"every": "day", "at": "09:00", "weekday": None, "nth": None,
+              "day": None}, "segment": None}  # fmt: skip
+    match = p.ScheduleMatch.model_validate(stored)
+    assert match == p.ScheduleMatch(schedule=p.Schedule(every="day", at="09:00"))
+    assert match.model_dump(mode="json") == stored
+    zoned = p.Entry(match=match.model_copy(update={"zone": "Asia/Tokyo"}))
+    assert p.Entry.model_validate(zoned.model_dump(mode="json")) == zoned
+    assert entry_digest(zoned) != entry_digest(p.Entry(match=match))
 
 
 # --- all -----------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadloop.journey.schedule import day_at, next_instant, period_of
-from leadloop.language.plan import Frequency, Schedule, Span
+from leadloop.journey.schedule import day_at, next_instant, period_of, zone_of
+from leadloop.language.plan import Cron, Frequency, Schedule, ScheduleMatch, Span
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -74,6 +74,40 @@ def test_next_instant_of_a_time_that_comes_twice_comes_once() -> None:
     assert second.astimezone(BERLIN).strftime("%Y-%m-%d %H:%M") == "2027-11-01 02:30"
 
 
+@pytest.mark.parametrize(
+    ("cron", "zone", "after", "expected"),
+    [
+        ("0 10 * * 2", TOKYO, "2026-11-10 09:59", "11-10 10:00, 11-17 10:00"),
+        ("0 10 1,15 * MON", TOKYO, "2026-11-01 10:00", "11-02 10:00, 11-09 10:00, 11-15 10:00"),
+        ("0 0 29 2 *", TOKYO, "2026-11-01 00:00", "02-29 00:00, 02-29 00:00"),
+        ("*/15 * * * *", TOKYO, "2026-11-01 23:50", "11-02 00:00, 11-02 00:15"),
+        # 02:30 is skipped in March, and comes twice in October
+        ("30 2 * * *", BERLIN, "2027-03-27 12:00", "03-28 03:30, 03-29 02:30"),
+        ("30 2 * * *", BERLIN, "2027-10-30 12:00", "10-31 02:30, 11-01 02:30"),
+        # the times of the hour that is skipped are those of the hour after it; the first of two hours counts
+        ("*/30 * * * *", BERLIN, "2027-03-28 01:30", "03-28 03:00, 03-28 03:30, 03-28 04:00"),
+        ("*/30 * * * *", BERLIN, "2027-10-31 02:15", "10-31 02:30, 10-31 03:00, 10-31 03:30"),
+        # half an hour is skipped: 02:15 becomes 02:45, which is later than 02:30
+        ("15,30 2 * * *", LORD_HOWE, "2026-10-04 01:00", "10-04 02:30, 10-04 02:45, 10-05 02:15"),
+        # a whole day is skipped
+        ("0 10 * * *", APIA, "2011-12-29 09:00", "12-29 10:00, 12-31 10:00, 01-01 10:00"),
+        ("0 10 30 * *", APIA, "2011-12-29 09:00", "12-31 10:00, 01-30 10:00"),
+    ],
+)  # fmt: skip
+def test_next_instant_of_cron(cron: str, zone: ZoneInfo, after: str, expected: str) -> None:
+    at, found = local(after, zone), []
+    for _ in expected.split(", "):
+        at = next_instant(Cron(cron=cron), at, zone)
+        assert at.tzinfo is UTC
+        found.append(at.astimezone(zone).strftime("%m-%d %H:%M"))
+    assert ", ".join(found) == expected
+
+
+def test_zone_of_a_schedule_is_the_written_one() -> None:
+    assert zone_of(ScheduleMatch(schedule=DAILY), BERLIN) == BERLIN
+    assert zone_of(ScheduleMatch(schedule=DAILY, zone="Asia/Tokyo"), BERLIN) == TOKYO
+
+
 _ZONES = st.sampled_from([TOKYO, BERLIN, NEW_YORK, APIA, LORD_HOWE, ZoneInfo("UTC")])
 _TIMES = st.builds(lambda h, m: f"{h:02}:{m:02}", st.integers(0, 23), st.sampled_from([0, 15, 30]))
 _SCHEDULES = st.one_of(
@@ -130,6 +164,26 @@ def test_next_instant_goes_forward(schedule: Schedule, after: datetime, zone: Zo
     second = next_instant(schedule, first, zone)
     assert after < first < second
     assert next_instant(schedule, second - timedelta(microseconds=1), zone) == second
+
+
+def _as_cron(schedule: Schedule) -> str | None:
+    """Return the cron expression that means the same; None where cron has no word for it."""
+    hour, minute = schedule.at.split(":")
+    day = f"{int(minute)} {int(hour)}"
+    if schedule.every == "day":
+        return f"{day} * * *"
+    if schedule.every == "week":
+        return f"{day} * * {((schedule.weekday or 0) + 1) % 7}"
+    return f"{day} {schedule.day} * *" if schedule.day is not None and schedule.day <= 28 else None
+
+
+@settings(max_examples=300, deadline=None)
+@given(schedule=_SCHEDULES.filter(lambda one: _as_cron(one) is not None), after=_INSTANTS, zone=_ZONES)
+def test_next_instant_of_cron_is_that_of_the_same_words(
+    schedule: Schedule, after: datetime, zone: ZoneInfo
+) -> None:
+    cron = Cron(cron=_as_cron(schedule) or "")
+    assert next_instant(cron, after, zone) == next_instant(schedule, after, zone)
 
 
 def _limit(count: int, amount: int, unit: str) -> Frequency:

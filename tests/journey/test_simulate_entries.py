@@ -30,6 +30,11 @@ DONE = "  - exit: done\n"
             "12-08 10:00",
         ),
         (
+            '{schedule: "30 8 * * MON-FRI", zone: Europe/Berlin}',
+            "enters welcome by schedule cron 30 8 * * MON-FRI in Europe/Berlin",
+            "11-16 16:30",  # in Tokyo
+        ),
+        (
             "{schedule: daily 08:00, segment: it_people}",
             "enters welcome by schedule daily 08:00 of the segment it_people",
             "11-17 08:00",

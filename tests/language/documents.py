@@ -353,6 +353,7 @@ class Writer:
             {"date": "contract.renews_on", "after": "0 days", "at": "10:00"},
             {"schedule": "second tuesday 10:00", "segment": "japan"},
             {"schedule": "daily 09:00"},
+            {"schedule": "*/15 9-17 * * MON-FRI", "zone": "Asia/Tokyo"},
         ]
         if self.per == "company":
             forms.append({"event": "form_submitted", "people": 3, "within": "14 days"})

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from leadloop.language.plan import (
+    Cron,
     DateMatch,
     Entry,
     EventMatch,
@@ -88,6 +89,18 @@ def files(entry: str, header: str = "") -> Files:
         ),
         ("{schedule: daily 09:00}", Entry(match=ScheduleMatch(schedule=Schedule(every="day", at="09:00")))),
         (
+            "{schedule: daily 09:00, zone: Asia/Tokyo}",
+            Entry(match=ScheduleMatch(schedule=Schedule(every="day", at="09:00"), zone="Asia/Tokyo")),
+        ),
+        (
+            '{schedule: "0 10 * * tue,thu", zone: Europe/Berlin, segment: newsletter}',
+            Entry(
+                match=ScheduleMatch(
+                    schedule=Cron(cron="0 10 * * TUE,THU"), segment="newsletter", zone="Europe/Berlin"
+                )
+            ),
+        ),
+        (
             "{event: band_changed, model: engagement, to: hot}",
             Entry(
                 match=EventMatch(
@@ -144,6 +157,8 @@ def test_people_of_one_company(tmp_path: Path) -> None:
         ("{date: contract.renews_on, at: 9am}", "SCN107", "09:00"),
         ("{schedule: secnd tuesday 10:00}", "SCN107", "did you mean `second tuesday 10:00`?"),
         ("{schedule: daily 09:00, segment: nl}", "SCN201", "newsletter"),
+        ("{schedule: daily 09:00, zone: Asia/Tokio}", "SCN201", "Asia/Tokyo"),
+        ('{schedule: "0 10 30 2 *"}', "SCN107", "never comes"),
         ("{schedule: daily 09:00, existing: include}", "SCN112", "no meaning"),
         ("{event: page_viewed, existing: include}", "SCN112", "enter by a segment"),
         ("{manual: yes}", "SCN106", "true"),

@@ -207,6 +207,21 @@ ENTRIES = [
         "毎月 第2火曜 10:00",
         "monthly, no. 2 Tuesday 10:00",
     ),
+    (
+        {"kind": "schedule", "schedule": {"every": "month", "at": "10:00", "nth": -1}, "zone": "Asia/Tokyo"},
+        "毎月 末日 10:00 (Asia/Tokyo)",
+        "monthly, last day 10:00 (Asia/Tokyo)",
+    ),
+    (
+        {
+            "kind": "schedule",
+            "schedule": {"cron": "0 10 * * TUE"},
+            "zone": "Europe/Berlin",
+            "segment": "sleepers",
+        },
+        "cron 0 10 * * TUE (Europe/Berlin) [sleepers]",
+        "cron 0 10 * * TUE (Europe/Berlin) [sleepers]",
+    ),
     ({"kind": "stage", "stages": ["mql", "pql"]}, "ステージ mql, pql", "stage mql, pql"),
 ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from leadloop.language.plan import Schedule
+from leadloop.language.plan import Cron, Schedule
 from leadloop.language.schedules import parse_schedule
 
 
@@ -49,6 +49,58 @@ def test_schedule_is_read(text: str, schedule: Schedule) -> None:
     ],
 )
 def test_schedule_is_refused_with_an_example(text: str, words: str) -> None:
+    with pytest.raises(ValueError, match="`") as caught:
+        parse_schedule(text)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "cron"),
+    [
+        ("0 10 * * 2", "0 10 * * 2"),
+        ("*/15 * * * *", "*/15 * * * *"),
+        ("  30  9-17/2 1,15 jan-mar MON-fri ", "30 9-17/2 1,15 JAN-MAR MON-FRI"),
+        ("0 0 29 2 *", "0 0 29 2 *"),
+        ("0 0 29 2 */7", "0 0 29 2 */7"),  # on a Sunday: in some decades only
+        ("0 9 30 2 1", "0 9 30 2 1"),  # either day: the Mondays of February
+        ("0 12 * * 5-7", "0 12 * * 5-7"),
+        ("15,45 23,0 * * *", "15,45 23,0 * * *"),
+    ],
+)
+def test_cron_is_read(text: str, cron: str) -> None:
+    assert parse_schedule(text) == Cron(cron=cron)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("0 10 * *", "five fields"),
+        ("0 0 10 * * 2", "five fields"),
+        ("60 10 * * 2", "`60` cannot be the minute"),
+        ("0 24 * * 2", "`24` cannot be the hour"),
+        ("0 10 0 * *", "`0` cannot be the day of the month"),
+        ("0 10 * 13 *", "`13` cannot be the month"),
+        ("0 10 * JULY *", "`JULY` cannot be the month"),
+        ("0 10 * * 8", "`8` cannot be the day of the week"),
+        ("0 10 * * FRI-SUN", "a range that goes up"),
+        ("0 10 * * ２", "`２` cannot be the day of the week"),
+        ("5/20 10 * * *", "`5/20` cannot be the minute"),
+        ("*/0 10 * * *", "`*/0` cannot be the minute"),
+        ("0 10 , * *", "`` cannot be the day of the month"),
+        ("0 10 L * *", "`last day 10:00`"),
+        ("0 10 * * TUE#2", "`second tuesday 10:00`"),
+        ("0 10 ? * 2", "write words"),
+        ("0 10 30 2 *", "never comes"),
+        ("0 10 31 2,4,6 *", "never comes"),
+        ("* * * * *", "every 15 minutes; write `*/15 * * * *`"),
+        ("*/14 * * * *", "every 15 minutes"),
+        ("0,50 10,11 * * *", "every 15 minutes"),
+        ("50 23 * * *, 0 0 * * *", "five fields"),
+        ("0,50 0,23 * * *", "every 15 minutes"),  # 23:50 and the next day's 00:00
+        ("@daily", "`daily 09:00`"),
+    ],
+)
+def test_cron_is_refused_with_what_to_write(text: str, words: str) -> None:
     with pytest.raises(ValueError, match="`") as caught:
         parse_schedule(text)
     assert words in str(caught.value)

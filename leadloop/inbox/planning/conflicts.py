@@ -11,6 +11,7 @@ from sqlalchemy import func
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, select
 
+from leadloop.journey.simulation.matcher_words import describe_schedule
 from leadloop.language.plan import (
     AwaitStep,
     DateMatch,
@@ -107,7 +108,7 @@ def in_words(match: EntryMatch) -> str:
     if isinstance(match, SegmentMatch):
         return f"segment {match.segment}"
     if isinstance(match, ScheduleMatch):
-        return f"schedule of {match.segment or 'everybody'}"
+        return f"schedule {describe_schedule(match)} of {match.segment or 'everybody'}"
     if isinstance(match, DateMatch):
         return f"date {match.fact}"
     if isinstance(match, InactiveMatch):

@@ -22,7 +22,7 @@ from leadloop.inbox.planning.members import MemberCounter
 from leadloop.inbox.planning.people import Destiny, destiny
 from leadloop.inbox.planning.walking import Mails, Walker
 from leadloop.journey.points import span_delta
-from leadloop.journey.schedule import next_instant
+from leadloop.journey.schedule import next_instant, zone_of
 from leadloop.language.plan import Calendar, Entry, Plan, Publication, ScheduleMatch, StreamStep, Target
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment, EnrolmentStatus, Message, MessageStatus
@@ -164,11 +164,12 @@ class _Forecaster:
         start = Target(step=entry.start or plan.first)
         if isinstance(match, ScheduleMatch):
             people = _at_most(entry, members.scheduled(match), DAY)
-            at = next_instant(match.schedule, self._now, self._zone)
+            zone = zone_of(match, self._zone)
+            at = next_instant(match.schedule, self._now, zone)
             while at < self._now + WEEK:
                 mails = self._walker(plan).mails(start, at)
                 self._found.add(SCHEDULE, plan.scenario, mails, self._now, people)
-                at = next_instant(match.schedule, at, self._zone)
+                at = next_instant(match.schedule, at, zone)
         elif entry.existing == "include" and self._is_new(plan, entry):
             people = _at_most(entry, members.matching(match, plan.scenario), WEEK)
             first_day = _at_most(entry, people, DAY)

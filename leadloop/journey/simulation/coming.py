@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from leadloop.conditions import Facts, FactValue
 from leadloop.journey.calendar import add_span, resolve_wait
 from leadloop.journey.matching import is_true, matches
-from leadloop.journey.schedule import next_instant
+from leadloop.journey.schedule import next_instant, zone_of
 from leadloop.journey.simulation.choices import Choices
 from leadloop.journey.simulation.events import SimulatedEvent
 from leadloop.journey.simulation.fields import COMPANY, WHO, as_stored, likely_fields, stored
@@ -70,7 +70,7 @@ def who_comes(publication: Publication, plan: Plan, start: datetime, choices: Ch
     match = entry.match
     calendar = _send_calendar(publication)
     if isinstance(match, ScheduleMatch):
-        at, by_time = next_instant(match.schedule, start - _MOMENT, zone), True
+        at, by_time = next_instant(match.schedule, start - _MOMENT, zone_of(match, zone)), True
     elif isinstance(match, DateMatch):
         day = _day_for(match, start, zone, calendar)
         at, by_time = _entered_at(match, day, start, zone, calendar), True

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from leadloop.language.plan import (
     Armed,
     ChangeMatch,
+    Cron,
     DateMatch,
     Did,
     Entry,
@@ -93,10 +94,17 @@ def describe_entry(entry: Entry) -> str:
         return f"date {_offset(match)}{match.fact} at {match.at}"
     if isinstance(match, ScheduleMatch):
         segment = f" of the segment {match.segment}" if match.segment else ""
-        return f"schedule {_recurring(match.schedule)}{segment}"
+        return f"schedule {describe_schedule(match)}{segment}"
     if isinstance(match, ManualMatch):
         return "by hand"
     return f"event {describe_match(match)}" if isinstance(match, EventMatch) else describe_match(match)
+
+
+def describe_schedule(match: ScheduleMatch) -> str:
+    """Return a recurring time as it is written, and its zone: `second tuesday 10:00 in Asia/Tokyo`."""
+    schedule = match.schedule
+    words = f"cron {schedule.cron}" if isinstance(schedule, Cron) else _recurring(schedule)
+    return f"{words} in {match.zone}" if match.zone else words
 
 
 def describe_target(target: Target) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from leadloop.language.graph.words import event_word, kind_word, offset_words, span_words, wait_words, word
 from leadloop.language.messages.base import Language
-from leadloop.language.plan import Did, EventMatch, Expression, Span, Step, Workspace
+from leadloop.language.plan import Cron, Did, EventMatch, Expression, Schedule, Span, Step, Workspace
 
 _DID = re.compile(r"did\.(\w+)")
 
@@ -102,22 +102,29 @@ class Texts:
 
     def schedule(self, match: Any) -> str:
         """Return a recurring time: 「毎月 第2火曜 10:00」."""
-        one = match.schedule
+        inside = [f"({match.zone})" if match.zone else "", f"[{match.segment}]" if match.segment else ""]
+        return " ".join(filter(None, [self._recurring(match.schedule), *inside]))
+
+    def _recurring(self, one: Schedule | Cron) -> str:
+        if isinstance(one, Cron):
+            return f"cron {one.cron}"
         if self.language == "ja":
             day = "" if one.weekday is None else f"{'月火水木金土日'[one.weekday]}曜"
-            nth = "" if one.nth is None else "最終" if one.nth == -1 else f"第{one.nth}"
-            last = "末日" if one.day == -1 else "" if one.day is None else f"{one.day}日"
+            nth = "" if not day or one.nth is None else "最終" if one.nth == -1 else f"第{one.nth}"
+            end = "末日" if one.nth == -1 and not day else ""
+            last = f"{one.day}日" if one.day is not None else end
             every = {"day": "毎日", "week": "毎週", "month": "毎月"}[one.every]
         else:
             names = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
             day = "" if one.weekday is None else names[one.weekday]
-            nth = "" if one.nth is None else "last" if one.nth == -1 else f"no. {one.nth}"
-            last = "last day" if one.day == -1 else "" if one.day is None else f"day {one.day}"
+            nth = "" if not day or one.nth is None else "last" if one.nth == -1 else f"no. {one.nth}"
+            end = "last day" if one.nth == -1 and not day else ""
+            last = f"day {one.day}" if one.day is not None else end
             every = {"day": "daily", "week": "every", "month": "monthly,"}[one.every]
         words = " ".join(
             filter(None, [every, nth + day if self.language == "ja" else f"{nth} {day}".strip()])
         )
-        return " ".join(filter(None, [words, last, one.at, f"[{match.segment}]" if match.segment else ""]))
+        return " ".join(filter(None, [words, last, one.at]))
 
 
 def _send(texts: Texts, step: Any) -> str:

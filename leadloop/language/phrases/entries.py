@@ -116,4 +116,29 @@ ENTRIES = {
     "`{text}`: a month has the days 1 to 31; write `day 25 {at}`, or `last day {at}`": (
         "`{text}`: 月の日は1から31です。`day 25 {at}`、または`last day {at}`と書いてください"
     ),
+    "`{text}`: a cron expression has five fields, from the minute to the day of the week; "
+    "write for example `{example}`": (
+        "`{text}`: cron式は分・時・日・月・曜日の5項目です。たとえば`{example}`と書いてください"
+    ),
+    "`{text}` never comes: its months have no such day; write another day": (
+        "`{text}`の日は来ません。その月にない日です。別の日を書いてください"
+    ),
+    "`{text}` comes more often than every {least} minutes; write `*/{least} * * * *`, or less often": (
+        "`{text}`は{least}分より短い間隔です。`*/{least} * * * *`か、それより長い間隔で書いてください"
+    ),
+    "`{text}`: `{item}` is not read alike everywhere; "
+    "write words: `last day 10:00`, `second tuesday 10:00`": (
+        "`{text}`: `{item}`の意味はcronの実装によって違います。"
+        "`last day 10:00`、`second tuesday 10:00`のように言葉で書いてください"
+    ),
+    "`{text}`: `{item}` cannot be {name}; write `*`, numbers of `{values}`, a list, "
+    "a range that goes up, or a step such as `*/2`": (
+        "`{text}`: `{item}`は{name}として読めません。`*`、`{values}`の数、リスト、"
+        "小さい方から書いた範囲、または`*/2`のような間隔を書いてください"
+    ),
+    "the minute": "分",
+    "the hour": "時",
+    "the day of the month": "日",
+    "the month": "月",
+    "the day of the week": "曜日",
 }

@@ -99,6 +99,7 @@ from leadloop.language.plan.steps import (
     WebhookStep,
 )
 from leadloop.language.plan.waits import (
+    Cron,
     Schedule,
     Until,
     WaitSpec,
@@ -128,6 +129,7 @@ __all__ = [
     "Calendar",
     "Case",
     "ChangeMatch",
+    "Cron",
     "DateMatch",
     "Did",
     "EnrolStep",

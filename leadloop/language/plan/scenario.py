@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from leadloop.language.plan.base import Frequency, PlanModel, Span
 from leadloop.language.plan.matchers import EventMatch, Expression, Matcher, StageMatch
 from leadloop.language.plan.steps import Step
-from leadloop.language.plan.waits import Schedule
+from leadloop.language.plan.waits import Cron, Schedule
 
 FORMAT = 1
 """Version of the plan's meaning. `publish` refuses a plan that a live worker cannot run."""
@@ -44,8 +44,18 @@ class ScheduleMatch(PlanModel):
     """Entry at a recurring time, of all members of a segment or of every lead."""
 
     kind: Literal["schedule"] = "schedule"
-    schedule: Schedule
+    schedule: Schedule | Cron
     segment: str | None = None
+    zone: str | None = None
+    """IANA name of the zone whose times these are, for everybody; None is each lead's own."""
+
+    @model_serializer(mode="wrap")
+    def _without_empty_zone(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out a zone that is not written: timers name the digest of entries that knew of none."""
+        document: dict[str, Any] = dump(self)
+        if self.zone is None:
+            document.pop("zone", None)
+        return document
 
 
 class ManualMatch(PlanModel):

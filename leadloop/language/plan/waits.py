@@ -33,7 +33,7 @@ class WaitSpec(PlanModel):
 
 class Schedule(PlanModel):
     """A recurring time of day: `daily 09:00`, `monday 09:00`, `second tuesday 10:00`, `day 25 10:00`,
-    `last day 10:00`, `last friday 10:00`. In the lead's zone."""
+    `last day 10:00`, `last friday 10:00`."""
 
     every: Literal["day", "week", "month"]
     at: str
@@ -43,3 +43,10 @@ class Schedule(PlanModel):
     """1 to 5, or -1 for the last; with `weekday` that weekday of the month, without it a day."""
     day: int | None = None
     """Day of the month, 1 to 31; a shorter month's last day where it has none."""
+
+
+class Cron(PlanModel):
+    """A recurring time as a cron expression: `0 10 * * 2`."""
+
+    cron: str
+    """Five fields of POSIX crontab, in capitals, with one space between them."""
