@@ -525,6 +525,16 @@ def test_mail_after_a_refusal_is_fine_with_a_newer_basis_of_its_topic(
     assert len(problems(examine(story), "no_mail_after_refusal")) == breaches
 
 
+def test_mail_at_the_instant_of_a_new_permission_is_fine(story: Environment) -> None:
+    with story.database.write() as session:
+        mail = session.exec(select(Message).where(Message.kind == "mail", Message.topic == "nurture")).first()
+        assert mail is not None
+        assert mail.claimed_at is not None
+        record_refusal(session, mail.lead_id, "nurture", None, mail.claimed_at - timedelta(minutes=2))
+        session.add(Consent(lead_id=mail.lead_id, topic="nurture", basis="opt_in", at=mail.claimed_at))
+    assert problems(examine(story), "no_mail_after_refusal") == []
+
+
 def test_mail_before_a_refusal_came_in_is_fine(story: Environment, clock: ManualClock) -> None:
     mail = mails(story)[0]
     report(

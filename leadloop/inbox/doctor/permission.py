@@ -65,17 +65,23 @@ def _mails(view: View) -> list[tuple[Message, datetime]]:
 def _refused_at(
     view: View, consents: Sequence[Consent], topic_name: str, claimed_at: datetime
 ) -> datetime | None:
-    """Return the refusal that forbade a topic at the claim, or None where it could be mailed."""
-    known = [
-        row
+    """Return the refusal that forbade a topic at the claim, or None where it could be mailed.
+
+    What came in at the very instant of the claim may have come before it or after it: it counts for
+    the mail, as a permission, and not against it.
+    """
+    answers = [
+        (row, view.known_since(row.event_id, row.at))
         for row in consents
-        if row.topic in (topic_name, ALL_TOPICS) and view.known_since(row.event_id, row.at) < claimed_at
+        if row.topic in (topic_name, ALL_TOPICS)
     ]
-    refused_at = max((row.at for row in known if row.basis == REFUSED), default=None)
+    refused_at = max(
+        (row.at for row, since in answers if row.basis == REFUSED and since < claimed_at), default=None
+    )
     topic = view.live_at(claimed_at).workspace.topics.get(topic_name)
     if refused_at is None or topic is None:
         return refused_at
-    given = {row.basis for row in known if row.at > refused_at}
+    given = {row.basis for row, since in answers if refused_at < row.at and since <= claimed_at}
     return None if given.intersection(topic.basis) else refused_at
 
 
