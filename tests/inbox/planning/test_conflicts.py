@@ -61,6 +61,17 @@ def test_entry_conflict_of_the_same_stage() -> None:
     assert (found.other, found.entry) == ("sales-handoff", "stage mql/sal")
 
 
+def test_entry_conflict_of_the_same_schedule_names_its_time_and_zone() -> None:
+    match = p.ScheduleMatch(schedule=p.Cron(cron="0 10 * * TUE"), segment="it", zone="Asia/Tokyo")
+    plans = other(match)
+    plans[NAME] = plans[NAME].model_copy(update={"entry": (p.Entry(match=match),)})
+    (found,) = entry_conflicts(plans, {"hello"})
+    assert found.entry == "schedule cron 0 10 * * TUE in Asia/Tokyo of it"
+    elsewhere = p.Entry(match=match.model_copy(update={"zone": "Europe/Berlin"}))
+    plans[NAME] = plans[NAME].model_copy(update={"entry": (elsewhere,)})
+    assert entry_conflicts(plans, {"hello"}) == []
+
+
 def test_entry_conflict_needs_a_changed_scenario() -> None:
     assert entry_conflicts(other(form("whitepaper")), set()) == []
     assert entry_conflicts(other(form("whitepaper")), {NAME}) != []
