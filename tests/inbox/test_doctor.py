@@ -519,6 +519,9 @@ def test_mail_after_a_refusal_is_fine_with_a_newer_basis_of_its_topic(
         mail = next(one for one in session.exec(select(Message)).all() if one.topic == "nurture")
         assert mail.claimed_at is not None
         refused_at = mail.claimed_at - timedelta(minutes=2)
+        for earlier in session.exec(select(Consent).where(Consent.lead_id == mail.lead_id)).all():
+            earlier.at = refused_at - timedelta(days=1)
+            session.add(earlier)
         record_refusal(session, mail.lead_id, "nurture", None, refused_at)
         values = {"topic": "nurture", "basis": basis, "at": refused_at + timedelta(minutes=1)}
         session.add(Consent(lead_id=mail.lead_id, **values))
