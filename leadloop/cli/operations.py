@@ -41,5 +41,7 @@ def operations(
     if as_json:
         print_json({"items": items})
         return
+    if not items:
+        typer.echo("nobody did anything yet" if scenario is journey is None else "nobody did anything to it")
     for one in items:
         typer.echo(operation_line(one, zone))

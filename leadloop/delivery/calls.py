@@ -52,7 +52,7 @@ class _Claimed:
     secret: str | None
     key: str
     body: str
-    created_at: datetime
+    tried_since: datetime
 
 
 class CallOutbox:
@@ -95,7 +95,7 @@ class CallOutbox:
             return self._record(call_id, CallStatus.DONE, None, code)
         if code is not None and not (code in _TRY_AGAIN or code >= 500):
             return self._record(call_id, CallStatus.FAILED, reason, code)
-        if self._env.clock.now() - claimed.created_at >= GIVE_UP_AFTER:
+        if self._env.clock.now() - claimed.tried_since >= GIVE_UP_AFTER:
             return self._record(call_id, CallStatus.FAILED, f"gave_up {reason}", code)
         status = self._record(call_id, CallStatus.CALLING, reason, code)
         if status != CallStatus.CALLING:
@@ -126,6 +126,7 @@ class CallOutbox:
                 return call.status.value
             call.body = call.body or body
             call.attempts += 1
+            call.tried_since = call.tried_since or self._now()
             call.status, call.reason = CallStatus.CALLING, None
             session.add(call)
             endpoint = self._chat if call.kind == CHAT else self._webhooks.get(call.to)
@@ -136,7 +137,7 @@ class CallOutbox:
                 return call.status.value
             secret = endpoint.secret.get_secret_value() if endpoint.secret is not None else None
             url = endpoint.url.get_secret_value()
-            return _Claimed(url, secret, call.call_key, call.body or "", call.created_at)
+            return _Claimed(url, secret, call.call_key, call.body or "", call.tried_since)
 
     def _written(self, call_id: str) -> str | RenderError:
         """Return the body: the one that was sent before, so that a repeat is the same, or a new one."""

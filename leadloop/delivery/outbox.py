@@ -102,10 +102,20 @@ class Outbox:
             return self._finish(message_id, MessageStatus.FAILED, f"{GAVE_UP} {code}")
 
     def _was_tried_enough(self, message_id: str) -> bool:
-        """Return whether the journey has asked for this message for longer than it is tried."""
+        """Note that a try failed; return whether tries have failed for as long as it is tried.
+
+        The day counts from the first failure, not from the turn: while nobody could try, nothing failed.
+        """
+        now = self._env.clock.now()
         with self._env.database.read() as session:
-            _, _, enrolment = _load(session, message_id)
-        return self._env.clock.now() - enrolment.moved_at >= GIVE_UP_AFTER
+            since = session.get_one(Message, message_id).failing_since
+        if since is not None:
+            return now - since >= GIVE_UP_AFTER
+        with self._env.database.write() as session:
+            message = lock_for(session, message_id).message
+            message.failing_since = message.failing_since or now
+            session.add(message)
+        return False
 
     def _deliver(self, message_id: str, generation: int) -> str:
         for _ in range(_ADDRESS_CHANGES):

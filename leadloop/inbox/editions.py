@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import ColumnElement, case, func, or_, update
 from sqlmodel import Session, col, select
@@ -15,6 +16,7 @@ from sqlmodel import Session, col, select
 from leadloop.inbox.apply import Application
 from leadloop.inbox.causes import FINISH, LOST
 from leadloop.inbox.exits import end_journey
+from leadloop.inbox.putting_off import PutOff
 from leadloop.inbox.sales_lock import sync_sales_lock
 from leadloop.inbox.wakes import ask_wake
 from leadloop.journey.decide import EDITED
@@ -38,6 +40,7 @@ EDITIONS = "editions"
 """Topic of the news that journeys are to be told of a new version."""
 _PREFIX = "edition:"
 _STEP_MAP = "step_map:"
+_put_off = PutOff("editions")
 _WAITS_ANEW = frozenset({"wait", "await", "recycle"})
 """Steps whose wait is worked out again; other steps keep the wait they are in."""
 
@@ -103,7 +106,8 @@ def add_step_map(session: Session, digest: str, steps: Mapping[str, str]) -> Non
 
 
 def run_editions(env: Environment, limit: int = 100) -> int:
-    """Tell up to `limit` journeys of a new version; return how many were told."""
+    """Tell up to `limit` journeys of a new version; return how many were looked at."""
+    broken = _put_off.ids()
     with env.database.read() as session:
         notes = session.exec(
             select(Setting).where(col(Setting.key).startswith(_PREFIX)).order_by(col(Setting.key))
@@ -112,7 +116,7 @@ def run_editions(env: Environment, limit: int = 100) -> int:
             for scenario, wish in note.value.get("scenarios", {}).items():
                 rows = session.exec(
                     select(Enrolment.id, Enrolment.lead_id)
-                    .where(*_concerned(scenario, wish))
+                    .where(*_concerned(scenario, wish), col(Enrolment.id).not_in(broken))
                     .order_by(col(Enrolment.id))
                     .limit(limit)
                 ).all()
@@ -123,10 +127,11 @@ def run_editions(env: Environment, limit: int = 100) -> int:
             break
         else:
             rows, wish = [], {}
-    told = sum(_tell(env, enrolment_id, lead_id, scenario, wish) for enrolment_id, lead_id in rows)
-    if notes and not rows:
+    for enrolment_id, lead_id in rows:
+        _put_off.attempt(enrolment_id, partial(_tell, env, enrolment_id, lead_id, scenario, wish))
+    if notes and not rows and not broken:
         _end_notes(env, [note.key for note in notes])
-    return told
+    return len(rows)
 
 
 def edition_progress(session: Session) -> dict[str, tuple[str, int]]:

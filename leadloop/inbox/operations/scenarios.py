@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import func
@@ -25,11 +26,13 @@ from leadloop.inbox.operations.scenario_pauses import (
 )
 from leadloop.inbox.operations.topic import OPERATIONS
 from leadloop.inbox.operations.view import operation_json
+from leadloop.inbox.putting_off import PutOff
 from leadloop.storage.database import announce, lock_enrolment, lock_lead
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment, EnrolmentStatus, Operation, Setting
 
 _BATCH = 100
+_put_off = PutOff("scenario_pauses")
 
 
 @dataclass(frozen=True)
@@ -99,13 +102,14 @@ def settle_scenarios(
     env: Environment, limit: int = _BATCH, progress: Callable[[int], None] = lambda done: None
 ) -> int:
     """Bring up to `limit` journeys in line with the pause of their scenario; return how many."""
+    broken = _put_off.ids()
     with env.database.read() as session:
         wishes = [one for one in pauses(session) if not one.settled]
         found: list[tuple[str, str]] = []
         for wish in wishes:
             rows = session.exec(
                 select(Enrolment.id, Enrolment.lead_id)
-                .where(*out_of_line(wish))
+                .where(*out_of_line(wish), col(Enrolment.id).not_in(broken))
                 .order_by(col(Enrolment.id))
                 .limit(limit)
             ).all()
@@ -113,9 +117,9 @@ def settle_scenarios(
             if found:
                 break
     for number, (enrolment_id, lead_id) in enumerate(found, 1):
-        _settle_one(env, enrolment_id, lead_id)
+        _put_off.attempt(enrolment_id, partial(_settle_one, env, enrolment_id, lead_id))
         progress(number)
-    if not found:
+    if not found and not broken:
         for wish in wishes:
             _end(env, wish)
     return len(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import func
@@ -13,6 +14,7 @@ from leadloop.inbox.apply import Application
 from leadloop.inbox.operations.log import Caller, transaction, write_operation
 from leadloop.inbox.operations.pausing import release_mails
 from leadloop.inbox.operations.topic import OPERATIONS
+from leadloop.inbox.putting_off import PutOff
 from leadloop.inbox.wakes import ask_wake
 from leadloop.storage.database import announce, lock_enrolment, lock_lead
 from leadloop.storage.environment import Environment
@@ -22,6 +24,7 @@ KILL_SWITCH = "kill_switch"
 """Key of the switch in `setting`, and reason of the mails it holds."""
 
 _LINGER = timedelta(minutes=1)
+_put_off = PutOff("sending")
 """So long after lifting, a claim that still saw the switch may hold a mail."""
 
 
@@ -108,6 +111,7 @@ def _switch(env: Environment, caller: Caller, action: str, on: bool) -> SendingR
 
 def release_some(env: Environment, limit: int = 100) -> int:
     """Ask again for up to `limit` mails that the lifted switch held; return how many."""
+    broken = _put_off.ids()
     with env.database.read() as session:
         row = session.get(Setting, KILL_SWITCH)
         if row is None or row.value.get("on") or not row.value.get("releasing"):
@@ -115,13 +119,21 @@ def release_some(env: Environment, limit: int = 100) -> int:
         lifted_at = datetime.fromisoformat(row.value["at"])
         found = session.exec(
             select(Message.enrolment_id, Message.lead_id)
-            .where(*_held(), col(Message.hold_until) > env.clock.now())
+            .where(
+                *_held(),
+                col(Message.hold_until) > env.clock.now(),
+                col(Message.enrolment_id).not_in(broken),
+            )
             .order_by(col(Message.id))
             .limit(limit)
         ).all()
     for enrolment_id, lead_id in found:
-        _release(env, enrolment_id, lead_id)
-    if not found and env.clock.real_seconds(env.clock.now() - lifted_at) > _LINGER.total_seconds():
+        _put_off.attempt(enrolment_id, partial(_release, env, enrolment_id, lead_id))
+    if (
+        not found
+        and not broken
+        and env.clock.real_seconds(env.clock.now() - lifted_at) > _LINGER.total_seconds()
+    ):
         _end_release(env)
     return len(found)
 

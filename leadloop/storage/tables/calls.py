@@ -48,6 +48,8 @@ class Call(SQLModel, table=True):
     code: int | None = None
     """HTTP status of the last answer."""
     attempts: int = 0
+    tried_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When the first try was made; the day of retries counts from it."""
     sink: bool = False
     """True where nothing is configured for `to`: the call was noted here and went nowhere."""
     body: str | None = None
