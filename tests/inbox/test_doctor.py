@@ -482,7 +482,7 @@ def test_missing_or_other_turn_is_found(story: Environment, change: str, words: 
     def damage(session: Session) -> None:
         journey = waiting(session)
         if change == "delete":
-            session.delete(session.get_one(Turn, (journey.id, 1)))
+            session.delete(session.get_one(Turn, (journey.id, journey.turn_no)))
         else:
             session.get_one(Turn, (journey.id, journey.turn_no)).next = {"kind": "end"}
 
