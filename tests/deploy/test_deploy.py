@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,19 @@ def test_settings_that_files_name_exist() -> None:
     named = {name for text in texts for name in re.findall(r"LEADLOOP_[A-Z_]+", text)}
     assert named
     assert named - _SETTINGS == set()
+
+
+def test_alerts_and_dashboard_ask_for_metrics_there_are() -> None:
+    page = (DEPLOY.parent / "docs" / "monitoring.md").read_text("utf-8")
+    known = set(re.findall(r"^\| `(leadloop_[a-z_]+)`", page, re.MULTILINE))
+    rules = yaml.safe_load((DEPLOY / "monitoring" / "alerts.yaml").read_text("utf-8"))["groups"][0]["rules"]
+    panels = json.loads((DEPLOY / "monitoring" / "dashboard.json").read_text("utf-8"))["panels"]
+    asked = [rule["expr"] for rule in rules]
+    asked += [target["expr"] for panel in panels for target in panel["targets"]]
+    named = {name for text in asked for name in re.findall(r"leadloop_[a-z_]+", text)}
+    assert len(named) > 10
+    assert named - known == set()
+    assert len({panel["id"] for panel in panels}) == len(panels)
 
 
 def test_compose_names_services_and_variables_that_exist() -> None:
