@@ -20,7 +20,9 @@ demo: $(INSTALLED)   ## play 60 days of customer journeys on your machine
 	@$(BIN)/leadloop demo $(ARGS)
 
 test: $(INSTALLED)   ## run the tests on all cores, with a real Temporal server
-	$(BIN)/python -m pytest -n auto --dist worksteal --database both $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal --database both $(ARGS) || { \
+	  echo "== once more, alone: what failed beside other tests"; \
+	  $(BIN)/python -m pytest -n 0 --database both --last-failed --last-failed-no-failures none $(ARGS); }
 
 lint: lint-style lint-types lint-layers lint-dependencies ## style, types, layers, dependencies
 

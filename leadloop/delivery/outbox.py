@@ -102,20 +102,10 @@ class Outbox:
             return self._finish(message_id, MessageStatus.FAILED, f"{GAVE_UP} {code}")
 
     def _was_tried_enough(self, message_id: str) -> bool:
-        """Note that a try failed; return whether tries have failed for as long as it is tried.
-
-        The day counts from the first failure, not from the turn: while nobody could try, nothing failed.
-        """
-        now = self._env.clock.now()
+        """Return whether the journey has asked for this message for longer than it is tried."""
         with self._env.database.read() as session:
-            since = session.get_one(Message, message_id).failing_since
-        if since is not None:
-            return now - since >= GIVE_UP_AFTER
-        with self._env.database.write() as session:
-            message = lock_for(session, message_id).message
-            message.failing_since = message.failing_since or now
-            session.add(message)
-        return False
+            _, _, enrolment = _load(session, message_id)
+        return self._env.clock.now() - enrolment.moved_at >= GIVE_UP_AFTER
 
     def _deliver(self, message_id: str, generation: int) -> str:
         for _ in range(_ADDRESS_CHANGES):

@@ -227,12 +227,10 @@ def test_outbox_gives_up_what_fails_for_a_day(
     sink.replies = {"RCPT": ["451 later"]}
     if error is AttributeError:  # a defect, not a server that is away
         world.outbox._addresses = None  # type: ignore[assignment]
-    world.clock.advance(hours=48)  # nobody could try: workers or Temporal were away
-    for hours in (0, 23):
-        world.clock.advance(hours=hours)
-        with pytest.raises(error):
-            world.deliver(message_id)
-        assert world.message(message_id).status == MessageStatus.NEW
+    world.clock.advance(hours=23)
+    with pytest.raises(error):
+        world.deliver(message_id)
+    assert world.message(message_id).status == MessageStatus.NEW
     world.clock.advance(hours=1)
     assert world.deliver(message_id) == "failed"
     assert world.message(message_id).reason == f"gave_up {code}"

@@ -191,6 +191,7 @@ def test_d2_full_disk_of_temporal_stops_journeys_and_loses_nothing(tmp_path: Pat
 # --- D3 -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite  # it looks at the file
 def test_d3_failing_fsync_is_no_202(engine: Engine, tmp_path: Path) -> None:
     web, url = engine.start_web()
     first = httpx.post(f"{url}/v1/events", json=visit("taro", "before"), timeout=60)
@@ -210,6 +211,7 @@ def test_d3_failing_fsync_is_no_202(engine: Engine, tmp_path: Path) -> None:
 # --- D5 -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite  # it looks at the file
 def test_d5_every_acknowledged_event_was_flushed_to_the_disk(engine: Engine, tmp_path: Path) -> None:
     """One after the other, so that no two events can share a flush."""
     web, url = engine.start_web()
@@ -222,6 +224,7 @@ def test_d5_every_acknowledged_event_was_flushed_to_the_disk(engine: Engine, tmp
     assert syncs(log) >= 10
 
 
+@pytest.mark.sqlite  # it looks at the file
 def test_d5_database_copied_at_random_moments_has_what_was_acknowledged(
     engine: Engine, tmp_path: Path
 ) -> None:

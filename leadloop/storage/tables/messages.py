@@ -57,8 +57,6 @@ class Message(SQLModel, table=True):
     """Why it was held, skipped or failed; a code, then text without personal data."""
     hold_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     attempts: int = 0
-    failing_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """When the first of the tries in a row failed that left it `new`; the day of retries counts from it."""
     claim_token: str | None = None
     claim_generation: int | None = None
     claimed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -15,10 +15,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    add_column("message", sa.Column("failing_since", UtcDateTime(), nullable=True))
     add_column("call", sa.Column("tried_since", UtcDateTime(), nullable=True))
 
 
 def downgrade() -> None:
     op.drop_column("call", "tried_since")
-    op.drop_column("message", "failing_since")
