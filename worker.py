@@ -64,7 +64,7 @@ GRACE = timedelta(seconds=30)
 """How long a stopping worker lets a send finish."""
 BUILD_ID = f"leadloop-{__version__}"
 """Named, because the SDK's default reads and compiles every loaded module again: seconds."""
-STICKY = timedelta(seconds=2)
+STICKY = timedelta(seconds=1)
 """How long a journey waits for a killed worker before another takes it over."""
 JOURNEYS, EMAIL, INTEGRATIONS, SERVICES = "journeys", "email", "integrations", "services"
 ALL = (JOURNEYS, EMAIL, INTEGRATIONS, SERVICES)
