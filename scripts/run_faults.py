@@ -36,7 +36,7 @@ class Result:
     why: str = ""
 
 
-@dataclass
+@dataclass(eq=False)  # pytest keeps its plugins in a dictionary
 class Watch:
     """A pytest plugin: a time limit for each test, and a list of what came of them."""
 
