@@ -89,6 +89,7 @@ def claim_message(session: Session, env: Environment, message_id: str, generatio
         message.status, message.reason, message.hold_until = MessageStatus.SKIPPED, refusal, None
     elif refusal is not None:
         message.status, message.reason, message.hold_until = MessageStatus.HELD, refusal.reason, refusal.until
+        message.tried_since = None  # the server agreed to take it
     else:
         message.status, message.reason, message.hold_until = MessageStatus.SENDING, None, None
         message.claim_token, message.claim_generation = new_id(), generation

@@ -102,10 +102,19 @@ class Outbox:
             return self._finish(message_id, MessageStatus.FAILED, f"{GAVE_UP} {code}")
 
     def _was_tried_enough(self, message_id: str) -> bool:
-        """Return whether the journey has asked for this message for longer than it is tried."""
+        """Return whether tries have failed for as long as it is tried; note the first that did.
+
+        The day counts from that failure, not from the turn: while nobody could try, nothing failed.
+        """
+        now = self._env.clock.now()
         with self._env.database.read() as session:
-            _, _, enrolment = _load(session, message_id)
-        return self._env.clock.now() - enrolment.moved_at >= GIVE_UP_AFTER
+            message, _, _ = _load(session, message_id)
+        if message.tried_since is None:  # nothing was claimed, so no transaction has noted it yet
+            with self._env.database.write() as session:
+                message = lock_for(session, message_id).message
+                message.tried_since = message.tried_since or now
+                session.add(message)
+        return now - (message.tried_since or now) >= GIVE_UP_AFTER
 
     def _deliver(self, message_id: str, generation: int) -> str:
         for _ in range(_ADDRESS_CHANGES):
@@ -203,6 +212,7 @@ class Outbox:
                 status, reason = MessageStatus.SKIPPED, unsent_reason(rows.enrolment.outcome)
             sent_at = now if status == MessageStatus.SENT else None
             kept_token = None if status == MessageStatus.NEW else token
+            since = rows.message.tried_since or (now if status == MessageStatus.NEW else None)
             # A refusal may come after another attempt gave this one up: then nobody asks again.
             expected = [MessageStatus.SENDING]
             if status != MessageStatus.NEW:
@@ -215,7 +225,12 @@ class Outbox:
                     col(Message.status).in_(expected),
                 )
                 .values(
-                    status=status, reason=reason, reply_code=code, sent_at=sent_at, claim_token=kept_token
+                    status=status,
+                    reason=reason,
+                    reply_code=code,
+                    sent_at=sent_at,
+                    claim_token=kept_token,
+                    tried_since=since,
                 )
             )
             written = cast(CursorResult[Any], session.exec(fenced)).rowcount == 1

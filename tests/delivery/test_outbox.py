@@ -218,22 +218,44 @@ def test_outbox_tries_again_what_was_not_handed_over(world: World, sink: Sink, r
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(RetryLaterError, "smtp_451"), (AttributeError, "AttributeError")]
+    ("verb", "error", "code"),
+    [
+        ("RCPT", RetryLaterError, "smtp_451"),
+        ("DOT", RetryLaterError, "smtp_451"),
+        ("RCPT", AttributeError, "AttributeError"),
+    ],
 )
-def test_outbox_gives_up_what_fails_for_a_day(
-    world: World, sink: Sink, error: type[Exception], code: str
+def test_outbox_gives_up_what_fails_for_a_day_from_the_first_failure(
+    world: World, sink: Sink, verb: str, error: type[Exception], code: str
 ) -> None:
     message_id = world.ask()
-    sink.replies = {"RCPT": ["451 later"]}
+    sink.replies = {verb: ["451 later"]}
     if error is AttributeError:  # a defect, not a server that is away
         world.outbox._addresses = None  # type: ignore[assignment]
-    world.clock.advance(hours=23)
-    with pytest.raises(error):
-        world.deliver(message_id)
-    assert world.message(message_id).status == MessageStatus.NEW
+    world.clock.advance(hours=48)  # nobody could try: workers or Temporal were away
+    for hours in (0, 23):
+        world.clock.advance(hours=hours)
+        with pytest.raises(error):
+            world.deliver(message_id)
+        assert world.message(message_id).status == MessageStatus.NEW
     world.clock.advance(hours=1)
     assert world.deliver(message_id) == "failed"
     assert world.message(message_id).reason == f"gave_up {code}"
+
+
+def test_outbox_counts_failures_before_a_hold_no_more(world: World, sink: Sink) -> None:
+    message_id = world.ask()
+    sink.replies = {"RCPT": ["451 later"]}
+    with pytest.raises(RetryLaterError):
+        world.deliver(message_id)
+    sink.replies = {}
+    world.change(lambda session, lead, enrolment: setattr(lead, "in_sales", True))
+    assert world.deliver(message_id) == "held"
+    world.change(lambda session, lead, enrolment: setattr(lead, "in_sales", False))
+    sink.replies = {"RCPT": ["451 later"]}
+    world.clock.advance(hours=72)
+    with pytest.raises(RetryLaterError):
+        world.deliver(message_id)
 
 
 def test_outbox_does_not_give_up_while_the_database_is_away(

@@ -57,6 +57,8 @@ class Message(SQLModel, table=True):
     """Why it was held, skipped or failed; a code, then text without personal data."""
     hold_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     attempts: int = 0
+    tried_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When the first of the tries failed that left it unsent; the day of retries counts from it."""
     claim_token: str | None = None
     claim_generation: int | None = None
     claimed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
