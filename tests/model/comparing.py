@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from difflib import ndiff
+from pprint import pformat
 from typing import Any
 
 from sqlmodel import col, select
@@ -119,7 +121,7 @@ def _journey(journey: Journey) -> View:
         "status": journey.status,
         "outcome": journey.outcome,
         "turns": journey.turn_no,
-        "step": journey.state.step,
+        "step": journey.at.step,
         "due": journey.due_at,
         "path": [_plain(trace) for trace in journey.traces],
     }
@@ -130,11 +132,14 @@ def _text(properties: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return a trace as it is after it was stored, without the digests of versions."""
+    """Return a trace as it is after it was stored: without the digests of versions, and without what
+    conditions saw."""
     lines = json.loads(json.dumps(value, default=str))
     moved = ("step", "did")
     return [
-        {name: line[name] for name in moved} if line.get("did") == "moved" and "to" in line else line
+        {name: line[name] for name in moved}
+        if line.get("did") == "moved" and "to" in line
+        else {name: found for name, found in line.items() if name != "values"}
         for line in lines
     ]
 
@@ -147,9 +152,15 @@ def check_agreement(engine: Engine, world: World) -> None:
         if part in OF_THE_PERSON and world.lead.erased:
             continue
         if part == "story" and not engine.in_order:
-            assert sorted(found[part]) == sorted(value), part
-        else:
-            assert found[part] == value, part
+            found[part], value = sorted(found[part]), sorted(value)
+        assert found[part] == value, difference(part, found[part], value)
+
+
+def difference(part: str, found: Any, expected: Any) -> str:
+    """Return the lines in which the engine (`+`) and the model (`-`) differ."""
+    texts = [pformat(one, width=140).splitlines() for one in (expected, found)]
+    lines = [line for line in ndiff(*texts) if line[0] in "+-"]
+    return "\n".join([f"{part}: the engine (+) and the model (-) differ", *lines])
 
 
 def check_invariants(engine: Engine) -> None:

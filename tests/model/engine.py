@@ -22,7 +22,7 @@ from leadloop.inbox.editions import run_editions
 from leadloop.inbox.enrolling import enrol_leads
 from leadloop.inbox.erasure import erase_lead
 from leadloop.inbox.ingest import IncomingEvent, ingest
-from leadloop.inbox.operations.commands import cancel_journey, pause_journey, resume_journey
+from leadloop.inbox.operations.commands import cancel_journey, pause_journey, resume_journey, retry_journey
 from leadloop.inbox.operations.log import Caller
 from leadloop.inbox.operations.loop import run_operations
 from leadloop.inbox.operations.sending import start_sending, stop_sending
@@ -128,6 +128,9 @@ class Engine:
 
     def cancel(self, journey_id: str) -> None:
         self.surviving(lambda: cancel_journey(self.env, journey_id, CALLER))
+
+    def retry(self, journey_id: str) -> None:
+        self.surviving(lambda: retry_journey(self.env, journey_id, CALLER))
 
     def publish(self, publication: p.Publication) -> None:
         self.surviving(lambda: publish_workspace(self.env, publication, "tests", self.clock.now()))

@@ -99,7 +99,10 @@ class MailServer:
             raise RetryLaterError("smtp_451")
         if does == "refuse":
             self.verdicts[message_id] = "refused"
-            raise PermanentRefusalError(550)
+            raise PermanentRefusalError(554)
+        if does == "refuse_address":
+            self.verdicts[message_id] = "no_such_address"
+            raise PermanentRefusalError(550, of_address=True)
         if does == "lose":
             self.taken[message_id] += 1
             self.verdicts[message_id] = "lost"

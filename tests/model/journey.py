@@ -1,4 +1,4 @@
-"""The model's journey: its position by the pure `decide`, and its own reading of waits and exits."""
+"""The model's journey: where it stands, what it waits for, and what ends it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from leadloop.conditions import FactValue
 from leadloop.journey.fact_values import date_facts, result_dates, result_facts, run_facts, wait_text
-from leadloop.journey.state import Arm, BranchTaken, JourneyFacts, JourneyState, first_state
 from leadloop.language import plan as p
 from tests.model.lead import Fact, Lead, Past, fits, holds
+from tests.model.position import Arm, Cause, Position, position_at
 
 
 @dataclass
@@ -43,9 +43,11 @@ class Journey:
     entered_at: datetime
     entered_seq: int
     """How much had happened to the lead when it began: what came before never counts."""
-    state: JourneyState
+    at: Position
     status: str = "running"
     outcome: str | None = None
+    held: str | None = None
+    """Why it is held."""
     ended_at: datetime | None = None
     turn_no: int = 0
     head: tuple[str, str | None] = ("none", None)
@@ -56,21 +58,27 @@ class Journey:
     """So much later it ends, after it stood still."""
     moved_at: datetime | None = None
     """When it took its last turn."""
-    clock: str | None = None
-    """While it is paused: whether its wait goes on (`run`), stands still (`freeze`), or begins anew."""
+    stops: dict[str, str] = field(default_factory=dict)
+    """What stops its clock (`journey`, `scenario`, `sales`) -> `run`, `freeze`, `restart`."""
     frozen_at: datetime | None = None
     """Since when its wait stands still."""
     move_to: p.Plan | Literal["finish"] | None = None
     """The version it goes over to in its next turn; or it ends after its present step."""
+    lost: bool = False
+    """That version lacks the step it is on."""
+    retry: bool = False
+    """Somebody asked it, while it was held, to try again."""
+    shielded: bool = False
+    """It is in its own hand-off, so that goal and exits wait."""
     arms: tuple[Arm, ...] = ()
-    taken: BranchTaken | None = None
+    taken: Cause | None = None
     traces: list[list[dict[str, Any]]] = field(default_factory=list)
 
     @classmethod
     def begin(
         cls, name: str, plan: p.Plan, lead: Lead, cause: Fact, start: str | None, now: datetime
     ) -> Journey:
-        return cls(name, plan, lead, cause, now, len(lead.past), first_state(plan, start))
+        return cls(name, plan, lead, cause, now, len(lead.past), position_at(plan, start))
 
     @property
     def is_open(self) -> bool:
@@ -82,31 +90,14 @@ class Journey:
         values = lead.facts(now)
         declared = lead.publication.workspace.events.get(self.cause.type, {})
         values.update(run_facts(self.cause.properties, declared, self.entered_at, 0, lead.zone))
-        values.update(result_facts(self.state.results, lead.zone))
-        return Past(lead, now, self.entered_seq, self.state.arrivals, self.state.sends).among(values)
+        values.update(result_facts(self.at.results, lead.zone))
+        return Past(lead, now, self.entered_seq, self.at.arrivals, self.at.sends).among(values)
 
     def dates(self) -> dict[str, str]:
         return {
             **date_facts("lead.", self.lead.fields, self.lead.publication.workspace.lead_fields),
-            **result_dates(self.state.results),
+            **result_dates(self.at.results),
         }
-
-    def facts(self, now: datetime, had: frozenset[str]) -> JourneyFacts:
-        """Everything outside the journey that `decide` may depend on."""
-        workspace = self.lead.publication.workspace
-        return JourneyFacts(
-            enrolment_id=self.id,
-            values=self.values(now),
-            lead_seq=len(self.lead.past),
-            zone=self.lead.zone,
-            calendars=workspace.calendars,
-            send_calendar=self.lead.send_calendar,
-            queues=workspace.queues,
-            streams=self.lead.publication.streams,
-            had_templates=had,
-            dates=self.dates(),
-            subject_key=self.lead.id,
-        )
 
     @property
     def due_at(self) -> datetime | None:
@@ -120,53 +111,62 @@ class Journey:
     @property
     def waits_for_time(self) -> bool:
         """Whether it stands in a wait whose clock can be stopped."""
-        kind = self.plan.steps[self.state.step].kind
-        resting = kind == "stream" and self.state.phase == "resting"
+        kind = self.plan.steps[self.at.step].kind
+        resting = kind == "stream" and self.at.phase == "resting"
         return self.head[0] == "wait" and (kind in ("wait", "await") or resting)
 
     @property
     def wait_began_at(self) -> datetime | None:
-        stream = self.plan.steps[self.state.step].kind == "stream"
-        return self.moved_at if stream else self.state.arrived_at
+        stream = self.plan.steps[self.at.step].kind == "stream"
+        return self.moved_at if stream else self.at.arrived_at
 
-    def wait(self, arms: tuple[Arm, ...], now: datetime) -> BranchTaken | None:
-        """Arm the branches and look back; at look-back the first listed one wins."""
+    def stay(self, until: datetime | None, arms: tuple[Arm, ...], now: datetime) -> None:
+        """Wait, and look back: the first listed branch wins."""
+        self.head, self.wait_until = ("wait", None), until
         self.arms, self.taken = arms, None
         values = self.values(now)
         for index, arm in enumerate(arms):
             for fact in self.lead.past:
                 if self.taken is None and self._is_branch(arm, fact, values):
-                    self.taken = _by(index, fact)
-        return self.taken
+                    self.taken = Cause("branch", index, fact, fact.seq)
+
+    def rouse(self) -> None:
+        """Wait for nothing any more."""
+        self.head, self.wait_until, self.arms, self.taken = ("none", None), None, (), None
+
+    def hold(self, reason: str) -> None:
+        """Stand still until a person has looked at it."""
+        self.rouse()
+        self.head, self.status, self.held = ("wait", None), "held", reason
 
     def notice(self, facts: Iterable[Fact], now: datetime) -> None:
         """Take the first branch that what happened, or the lead as it is now, satisfies."""
         if self.taken is not None or not self.arms:
             return
-        values = self.values(now)
+        values, seq = self.values(now), len(self.lead.past)
         for index, arm in enumerate(self.arms):
+            fact = None
             if isinstance(arm.match, p.ChangeMatch):
                 name = arm.match.fact
-                if wait_text(self.dates().get(name) or values.get(name)) != arm.match.seen:
-                    self.taken = BranchTaken(index, len(self.lead.past))
+                found = wait_text(self.dates().get(name) or values.get(name)) != arm.match.seen
             elif isinstance(arm.match, p.WhenMatch):
-                if holds(arm.match.when, values):
-                    self.taken = BranchTaken(index, len(self.lead.past))
+                found = holds(arm.match.when, values)
             else:
                 fact = next((one for one in facts if self._is_branch(arm, one, values)), None)
-                self.taken = _by(index, fact) if fact is not None else None
-            if self.taken is not None:
+                found = fact is not None
+            if found:
+                self.taken = Cause("branch", index, fact, fact.seq if fact else seq)
                 return
 
     def _is_branch(self, arm: Arm, fact: Fact, values: dict[str, FactValue]) -> bool:
-        if fact.seq <= max(arm.since_seq, self.entered_seq):
+        if fact.seq <= max(arm.since, self.entered_seq):
             return False
         match = arm.match
         if isinstance(match, p.StageMatch):
             return fact.type == "stage_changed" and fact.properties["to"] in match.stages
         if not isinstance(match, p.EventMatch):
             return False
-        return (not match.of or fact.send_key in arm.send_keys) and fits(match, fact, values)
+        return (not match.of or fact.send_key in arm.mails) and fits(match, fact, values)
 
     # --- exits
 
@@ -192,9 +192,5 @@ class Journey:
     def _ends(self, match: p.EventMatch | p.StageMatch, fact: Fact, values: dict[str, FactValue]) -> bool:
         if isinstance(match, p.StageMatch):
             return fact.type == "stage_changed" and fact.properties["to"] in match.stages
-        keys = {key for step in match.of for key in self.state.sends.get(step, ())}
+        keys = {key for step in match.of for key in self.at.sends.get(step, ())}
         return (not match.of or fact.send_key in keys) and fits(match, fact, values)
-
-
-def _by(index: int, fact: Fact) -> BranchTaken:
-    return BranchTaken(index, fact.seq, fact.type, str(fact.seq), fact.properties)

@@ -14,6 +14,7 @@ from leadloop.language.plan import Publication
 from tests.factories import NOW
 from tests.language.documents import dump, files_of
 from tests.language.workspaces import compiled
+from tests.model import versions
 from tests.model.comparing import check_agreement, check_invariants
 from tests.model.engine import Engine, source_of
 from tests.model.hazards import MortalDatabase
@@ -36,6 +37,7 @@ from tests.model.scenarios import (
     Pause,
     Rebuild,
     Resume,
+    Retry,
     StopMails,
     UntilDue,
     Wait,
@@ -106,12 +108,14 @@ class Play:
                 self.on_journey(action.number, engine.resume, world.resume)
             case Cancel():
                 self.on_journey(action.number, engine.cancel, world.cancel)
+            case Retry():
+                self.on_journey(action.number, engine.retry, world.retry)
             case Edit():
                 self.edits += 1
                 self.scenario = edited(self.scenario, self.edits, action.on_edit)
                 publication = publication_of(self.scenario)
                 engine.publish(publication)
-                world.publish(publication)
+                versions.publish(world, publication)
             case Erase():
                 engine.erase()
                 world.erase()

@@ -62,7 +62,7 @@ class KillSender:
 class MailServer:
     """The mail server does this with the next mail that it is given."""
 
-    does: Literal["refuse", "lose", "be_busy"]
+    does: Literal["refuse", "refuse_address", "lose", "be_busy"]
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,13 @@ class Resume:
 @dataclass(frozen=True)
 class Cancel:
     """Somebody ends an open journey, the n-th one."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Somebody lets an open journey try again, the n-th one, where it is held."""
 
     number: int
 
@@ -136,6 +143,7 @@ Action = (
     | Pause
     | Resume
     | Cancel
+    | Retry
     | Edit
     | Erase
 )
@@ -270,7 +278,7 @@ def _faults() -> st.SearchStrategy[Action]:
     return st.one_of(
         st.builds(Kill, st.integers(0, 6), st.sampled_from(KILLS)),
         st.builds(KillSender, st.sampled_from(SENDER_POINTS)),
-        st.builds(MailServer, st.sampled_from(("refuse", "lose", "be_busy"))),
+        st.builds(MailServer, st.sampled_from(("refuse", "refuse_address", "lose", "be_busy"))),
         st.just(Confuse()),
         st.just(Rebuild()),
         st.just(LoseWakes()),
@@ -283,6 +291,7 @@ def _people() -> st.SearchStrategy[Action]:
         st.builds(Pause, st.integers(0, 1), st.sampled_from(("run", "freeze", "restart"))),
         st.builds(Resume, st.integers(0, 1)),
         st.builds(Cancel, st.integers(0, 1)),
+        st.builds(Retry, st.integers(0, 1)),
         st.builds(Edit, st.sampled_from(("move", "move", "move", "finish", "exit", "stay"))),
         st.builds(Edit, st.just("move")),
     )
@@ -318,6 +327,7 @@ def _scenes() -> st.SearchStrategy[tuple[Action, ...]]:
         st.builds(lambda fault: (fault, Enrol()), _faults()),
         st.builds(lambda fault: (fault, UntilDue()), _faults()),
         st.builds(lambda of: (Event("email_clicked", of=of), UntilDue()), st.integers(0, 3)),
+        st.builds(lambda number: (MailServer("refuse"), UntilDue(), Retry(number)), st.integers(0, 1)),
     )
 
 

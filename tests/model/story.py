@@ -51,6 +51,8 @@ class Story:
         self._named = named
         self._queue: deque[Fact] = deque()
         self._put_off: dict[tuple[str, int], PutOff] = {}
+        self.mapped: dict[str, dict[str, str]] = {}
+        """Scenario -> where people on steps of older versions go, as operators said."""
 
     @property
     def publication(self) -> p.Publication:
@@ -90,7 +92,7 @@ class Story:
         self.apply_inbox()
         self.lead.erased = True
         for journey in self.open_journeys:
-            self._end(journey, "erased", "")
+            self.end(journey, "erased", "")
         self._put_off.clear()
 
     # --- applying
@@ -176,7 +178,7 @@ class Story:
         for journey in self.open_journeys:
             why = journey.why_over(facts, self.now)
             if why is not None:
-                self._end(journey, *why)
+                self.end(journey, *why)
         for journey in self.open_journeys:
             journey.notice(facts, self.now)
         for fact in facts:
@@ -229,7 +231,7 @@ class Story:
         if refusal is None:
             for journey in self.open_journeys:
                 if journey.plan.scenario == plan.scenario:
-                    self._end(journey, "restarted", "entered again")
+                    self.end(journey, "restarted", "entered again")
             number = sum(one.plan.scenario == plan.scenario for one in self.journeys)
             name, start = self._named(plan.scenario, number), plan.entry[index].start
             self.journeys.append(Journey.begin(name, plan, self.lead, fact, start, self.now))
@@ -259,11 +261,12 @@ class Story:
             self.settle()
         return len(due)
 
-    def _end(self, journey: Journey, outcome: str, reason: str) -> None:
+    def end(self, journey: Journey, outcome: str, reason: str) -> None:
         """End a journey from outside, in any state; what it has not sent is not sent."""
         journey.status, journey.outcome, journey.ended_at = "ended", outcome, self.now
         journey.wait_until, journey.arms, journey.taken = None, (), None
-        journey.clock = journey.frozen_at = None
+        journey.frozen_at, journey.held, journey.retry = None, None, False
+        journey.stops.clear()
         for message in self._messages_of(journey):
             if message.kind == "mail" and message.status in ("new", "held"):
                 why = outcome if outcome in ("unsubscribed", "erased") else "journey_ended"
@@ -271,6 +274,52 @@ class Story:
         kind, key = journey.head
         if kind == "call" and key is not None and self.calls[key] == "new":
             self.calls[key] = "skipped"
+
+    # --- what journeys ask for
+
+    def had(self) -> set[str]:
+        """The contents that the lead had, or is about to have."""
+        gone = ("skipped", "failed")
+        mails = [one for one in self.messages.values() if one.kind == "mail" and one.status not in gone]
+        return {one.template for one in mails}
+
+    def ask(self, journey: Journey, key: str, template: str, topic: str) -> None:
+        """Put a mail in the outbox, or let a held one be handed over again."""
+        message = self.messages.get(key)
+        if message is None:
+            self._put(journey, key, "mail", template, topic)
+        elif message.status == "held":
+            message.status, message.hold_until = "new", None
+
+    def drop(self, key: str, reason: str) -> None:
+        message = self.messages.get(key)
+        if message is not None and message.status == "held":
+            message.status, message.reason, message.hold_until = "skipped", reason, None
+
+    def tell(self, journey: Journey, key: str, template: str) -> str:
+        """Put a notice to somebody of the house in the outbox."""
+        if key not in self.messages:
+            self._put(journey, key, "notice", template, None)
+        return key
+
+    def _put(self, journey: Journey, key: str, kind: Any, template: str, topic: str | None) -> None:
+        at = journey.at
+        self.messages[key] = Message(key, journey, kind, at.step, at.visit, template, topic)
+
+    def leave(self, journey: Journey) -> None:
+        """Take back what the step of an older version was waiting for."""
+        for message in self._messages_of(journey):
+            if message.status == "held":
+                message.status, message.reason, message.hold_until = "skipped", "edited", None
+
+    def release(self, journey: Journey) -> None:
+        """Let the mails that were held because the journey was paused be asked for now."""
+        for message in self._messages_of(journey):
+            if (message.status, message.reason) == ("held", "paused"):
+                message.hold_until = self.now
+
+    def lock(self, journey: Journey) -> None:
+        """Stop the clock of a journey while sales works on the lead."""
 
     def _messages_of(self, journey: Journey) -> list[Message]:
         return [one for one in self.messages.values() if one.journey is journey]
