@@ -20,7 +20,9 @@ from leadloop.storage.tables import (
     Lead,
     LeadScore,
     MessageStatus,
+    Offer,
     ScoreEntry,
+    Task,
     Turn,
 )
 from tests.model.engine import Engine
@@ -49,6 +51,9 @@ def view_of_engine(engine: Engine) -> View:
         turns = session.exec(select(Turn).order_by(col(Turn.enrolment_id), col(Turn.turn_no))).all()
         rows = session.exec(select(Enrolment).order_by(col(Enrolment.id))).all()
         calls = session.exec(select(Call)).all()
+        offers = session.exec(select(Offer)).all()
+        tasks = session.exec(select(Task)).all()
+    names = {**{one.id: one.offer_key for one in offers}, **{one.id: one.task_key for one in tasks}}
     return {
         "lead": {
             "stage": lead.stage,
@@ -59,7 +64,7 @@ def view_of_engine(engine: Engine) -> View:
             "bands": {row.model: row.band for row in readings if row.band is not None},
         },
         "ledger": sorted((row.model, row.rule_id, row.points) for row in entries),
-        "story": [(event.type, _text(event.properties)) for event in story],
+        "story": [(event.type, _text(event.properties, names)) for event in story],
         "journeys": {
             row.id: {
                 "scenario": row.scenario,
@@ -83,6 +88,13 @@ def view_of_engine(engine: Engine) -> View:
             for one in engine.messages()
         },
         "calls": {call.call_key: call.status.value for call in calls},
+        "sales": {
+            "works": lead.in_sales,
+            "cycle": lead.cycle,
+            "rests": lead.recycle_until,
+            "offers": {one.offer_key: one.status.value for one in offers},
+            "tasks": {one.task_key: (one.status.value, one.outcome) for one in tasks},
+        },
     }
 
 
@@ -112,6 +124,13 @@ def view_of_model(world: World, bands: set[str]) -> View:
             for one in world.messages.values()
         },
         "calls": dict(world.calls),
+        "sales": {
+            "works": lead.sales.works,
+            "cycle": lead.cycle,
+            "rests": lead.recycle_until,
+            "offers": {one.key: one.status for one in lead.sales.offers},
+            "tasks": {one.key: (one.status, one.outcome) for one in lead.sales.tasks},
+        },
     }
 
 
@@ -127,8 +146,10 @@ def _journey(journey: Journey) -> View:
     }
 
 
-def _text(properties: Mapping[str, Any]) -> str:
-    return json.dumps(dict(properties), sort_keys=True)
+def _text(properties: Mapping[str, Any], names: Mapping[str, str] | None = None) -> str:
+    """Return properties as text; ids of offers and tasks by the keys that stand for them."""
+    known = {name: (names or {}).get(str(value), value) for name, value in properties.items()}
+    return json.dumps(known, sort_keys=True)
 
 
 def _plain(value: Any) -> Any:

@@ -32,16 +32,18 @@ from leadloop.inbox.turn import TurnGapError
 from leadloop.keys import Keys
 from leadloop.language import plan as p
 from leadloop.leads.consent import record_permission
+from leadloop.sales.commands import accept_offer, finish_task, reject_offer, working_offer
 from leadloop.storage.environment import Environment
 from leadloop.storage.publications import PublicationStore, publish
-from leadloop.storage.tables import Due, Enrolment, EnrolmentStatus, Lead, Message, MessageStatus
+from leadloop.storage.tables import Due, Enrolment, EnrolmentStatus, Lead, Message, MessageStatus, Offer, Task
 from tests.factories import NOW, SECRET, ManualClock, make_lead
 from tests.inbox.driver import journeys, turn
+from tests.model.actions import Answer, Event, Finish
 from tests.model.hazards import Killed, MailServer, MortalDatabase, PlainRenderer
-from tests.model.scenarios import Event
 from tests.model.world import Verdict
 
 _T = TypeVar("_T")
+_Row = TypeVar("_Row", Offer, Task)
 CALLER = Caller("tests")
 _SOURCES = {
     "form_submitted": "form",
@@ -110,6 +112,28 @@ class Engine:
         self._ids += 1
         key = f"k{self._ids}"
         self.surviving(lambda: enrol_leads(self.env, "welcome", [self.lead_id], key=key))
+
+    def answer(self, what: Answer) -> str | None:
+        """Answer an offer, and return its key; None where there is none, or the lead was erased."""
+        offers = self._rows(Offer)
+        if not offers or self.erased:
+            return None
+        offer = offers[what.number % len(offers)]
+        says = {"accepted": accept_offer, "rejected": reject_offer, "working": working_offer}[what.says]
+        self.surviving(lambda: says(self.env, offer.id))
+        return offer.offer_key
+
+    def finish(self, what: Finish) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Report the outcome of a task; return what was reported, and the answers for the lead."""
+        tasks = self._rows(Task)
+        if not tasks or self.erased:
+            return None
+        task = tasks[what.number % len(tasks)]
+        answers = {name: value for name, value in what.answers if name in task.asks}
+        date = what.date if task.asks_date else None
+        self.surviving(lambda: finish_task(self.env, task.id, what.outcome, answers=answers, date=date))
+        known = {"task": task.task_key, "outcome": what.outcome, "date": date}
+        return {name: value for name, value in known.items() if value is not None}, answers
 
     def stop_mails(self, stop: bool) -> None:
         switch = stop_sending if stop else start_sending
@@ -273,6 +297,10 @@ class Engine:
     def _status(self, message_id: str) -> MessageStatus:
         with self.database.read() as session:
             return session.get_one(Message, message_id).status
+
+    def _rows(self, table: type[_Row]) -> list[_Row]:
+        with self.database.read() as session:
+            return sorted(session.exec(select(table)).all(), key=lambda one: one.id)
 
     def _enrolment(self, enrolment_id: str) -> Enrolment:
         with self.database.read() as session:

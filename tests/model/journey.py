@@ -44,6 +44,8 @@ class Journey:
     entered_seq: int
     """How much had happened to the lead when it began: what came before never counts."""
     at: Position
+    cycle: int = 0
+    """How many times the lead had been taken back when it began."""
     status: str = "running"
     outcome: str | None = None
     held: str | None = None
@@ -78,7 +80,7 @@ class Journey:
     def begin(
         cls, name: str, plan: p.Plan, lead: Lead, cause: Fact, start: str | None, now: datetime
     ) -> Journey:
-        return cls(name, plan, lead, cause, now, len(lead.past), position_at(plan, start))
+        return cls(name, plan, lead, cause, now, len(lead.past), position_at(plan, start), lead.cycle)
 
     @property
     def is_open(self) -> bool:
@@ -89,13 +91,15 @@ class Journey:
         lead = self.lead
         values = lead.facts(now)
         declared = lead.publication.workspace.events.get(self.cause.type, {})
-        values.update(run_facts(self.cause.properties, declared, self.entered_at, 0, lead.zone))
+        values.update(run_facts(self.cause.properties, declared, self.entered_at, self.cycle, lead.zone))
         values.update(result_facts(self.at.results, lead.zone))
         return Past(lead, now, self.entered_seq, self.at.arrivals, self.at.sends).among(values)
 
     def dates(self) -> dict[str, str]:
+        workspace = self.lead.publication.workspace
         return {
-            **date_facts("lead.", self.lead.fields, self.lead.publication.workspace.lead_fields),
+            **date_facts("lead.", self.lead.fields, workspace.lead_fields),
+            **date_facts("run.entry.", self.cause.properties, workspace.events.get(self.cause.type, {})),
             **result_dates(self.at.results),
         }
 
@@ -179,6 +183,8 @@ class Journey:
                 return "unsubscribed", f"refused {topic}"
         if self.lead.erased:
             return "erased", "erased"
+        if self.shielded:
+            return None
         values = self.values(now)
         for outcome, matchers in (("goal", self.plan.goal), ("exited", self.plan.exit_when)):
             for match in matchers:

@@ -17,6 +17,7 @@ from leadloop.conditions import SURROUNDINGS, Facts, FactValue, evaluate
 from leadloop.journey.calendar import add_span, is_open
 from leadloop.journey.fact_values import put_stored
 from leadloop.language import plan as p
+from tests.model.sales import Sales
 
 ALL = "*"
 REFUSED = "refused"
@@ -76,7 +77,11 @@ class Lead:
     bands: dict[str, str] = field(default_factory=dict)
     truths: dict[str, bool] = field(default_factory=dict)
     """Transition -> whether its condition was true when it was last looked at."""
-    deals: dict[str, str] = field(default_factory=dict)
+    sales: Sales = field(default_factory=Sales)
+    cycle: int = 0
+    """How many times it was taken back after a loss."""
+    recycle_until: datetime | None = None
+    """While it rests, conditions do not move its stage."""
     answers: list[tuple[str, str, datetime]] = field(default_factory=list)
     """Topic, basis, since when."""
     pauses: list[Pause] = field(default_factory=list)
@@ -89,10 +94,6 @@ class Lead:
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.publication.workspace.timezone)
-
-    @property
-    def open_deals(self) -> int:
-        return sum(status == "open" for status in self.deals.values())
 
     @property
     def send_calendar(self) -> p.Calendar | None:
@@ -110,11 +111,11 @@ class Lead:
             "lead.country": self.country,
             "lead.tags": list(self.tags),
             "lead.segments": list(self.segments),
-            "lead.cycle": 0,
-            "lead.in_sales": False,
+            "lead.cycle": self.cycle,
+            "lead.in_sales": self.sales.works,
             "lead.created_at": self.created_at,
             "lead.last_active_at": self.last_active_at,
-            "lead.company.open_deals": self.open_deals,
+            "lead.company.open_deals": self.sales.open_deals,
         }
         facts: dict[str, FactValue] = {name: value for name, value in known.items() if value is not None}
         for name, value in self.fields.items():
@@ -212,7 +213,7 @@ class Lead:
         given = {
             basis for at, basis in self._about(topic_name) if at <= now and (refused is None or at > refused)
         }
-        customer = self.stage == "customer" or "won" in self.deals.values()
+        customer = self.stage == "customer" or "won" in self.sales.deals.values()
         if refused is None and customer:
             given.add("customer")
         if given & set(topic.basis):

@@ -15,14 +15,9 @@ from tests.factories import NOW
 from tests.language.documents import dump, files_of
 from tests.language.workspaces import compiled
 from tests.model import versions
-from tests.model.comparing import check_agreement, check_invariants
-from tests.model.engine import Engine, source_of
-from tests.model.hazards import MortalDatabase
-from tests.model.journey import Journey
-from tests.model.lead import Fact, Lead
-from tests.model.scenarios import (
-    SCORING,
+from tests.model.actions import (
     Action,
+    Answer,
     Cancel,
     Confuse,
     Edit,
@@ -30,6 +25,7 @@ from tests.model.scenarios import (
     Erase,
     Event,
     Example,
+    Finish,
     Kill,
     KillSender,
     LoseWakes,
@@ -41,8 +37,13 @@ from tests.model.scenarios import (
     StopMails,
     UntilDue,
     Wait,
-    edited,
-)
+)  # fmt: skip
+from tests.model.comparing import check_agreement, check_invariants
+from tests.model.engine import Engine, source_of
+from tests.model.hazards import MortalDatabase
+from tests.model.journey import Journey
+from tests.model.lead import Fact, Lead
+from tests.model.scenarios import SCORING, edited
 from tests.model.world import World
 
 BY_PERSON = ("form", "tracking")
@@ -82,6 +83,15 @@ class Play:
             case Enrol():
                 engine.enrol()
                 world.enrol("welcome")
+            case Answer():
+                key = engine.answer(action)
+                if key is not None:
+                    world.report(Fact(f"handoff_{action.says}", {"offer": key}, world.now))
+            case Finish():
+                done = engine.finish(action)
+                if done is not None:
+                    properties, answers = done
+                    world.report(Fact("task_done", properties, world.now, identity=answers))
             case Wait():
                 self.wait(timedelta(hours=action.hours))
             case UntilDue():

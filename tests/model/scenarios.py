@@ -2,167 +2,69 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Literal
+from typing import Any
 
 from hypothesis import strategies as st
 
 from tests.language.documents import PLAIN_STEPS, SPANS, Draw, Step, Writer
+from tests.model.actions import (
+    Action,
+    Answer,
+    Cancel,
+    Confuse,
+    Edit,
+    Enrol,
+    Erase,
+    Event,
+    Example,
+    Finish,
+    Kill,
+    KillSender,
+    LoseWakes,
+    MailServer,
+    Pause,
+    Rebuild,
+    Resume,
+    Retry,
+    StopMails,
+    UntilDue,
+    Wait,
+)  # fmt: skip
 
 KILLS = ("before", "after")
 SENDER_POINTS = ("before_claim", "after_claim", "after_data", "after_250", "before_record", "after_record")
 
 
-@dataclass(frozen=True)
-class Event:
-    """Something that the lead or sales does. `of` is the number of the mail it is about."""
-
-    type: str
-    properties: tuple[tuple[str, Any], ...] = ()
-    identity: tuple[tuple[str, Any], ...] = ()
-    of: int | None = None
-    twice: bool = False
-    """The client got no answer and posts it again with the same id."""
-
-
-@dataclass(frozen=True)
-class Enrol:
-    """Somebody enrols the lead by hand."""
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Time passes."""
-
-    hours: int
-
-
-@dataclass(frozen=True)
-class UntilDue:
-    """Time passes until the engine has something to do."""
-
-
-@dataclass(frozen=True)
-class Kill:
-    """The process dies at the n-th transaction from now: before or after its commit."""
-
-    transaction: int
-    when: Literal["before", "after"]
-
-
-@dataclass(frozen=True)
-class KillSender:
-    """The process dies at a point of the next mail's way."""
-
-    point: str
-
-
-@dataclass(frozen=True)
-class MailServer:
-    """The mail server does this with the next mail that it is given."""
-
-    does: Literal["refuse", "refuse_address", "lose", "be_busy"]
-
-
-@dataclass(frozen=True)
-class Confuse:
-    """Wakes come twice and late: old turns, turns too early, turns of a run that is over."""
-
-
-@dataclass(frozen=True)
-class Rebuild:
-    """Somebody has all workflows started anew, with a higher generation."""
-
-
-@dataclass(frozen=True)
-class Pause:
-    """Somebody pauses an open journey, the n-th one; its wait goes on, freezes, or begins anew."""
-
-    number: int
-    clock: Literal["run", "freeze", "restart"]
-
-
-@dataclass(frozen=True)
-class Resume:
-    """Somebody lets an open journey go on, the n-th one."""
-
-    number: int
-
-
-@dataclass(frozen=True)
-class Cancel:
-    """Somebody ends an open journey, the n-th one."""
-
-    number: int
-
-
-@dataclass(frozen=True)
-class Retry:
-    """Somebody lets an open journey try again, the n-th one, where it is held."""
-
-    number: int
-
-
-@dataclass(frozen=True)
-class Edit:
-    """Somebody publishes the scenario with other times and one more step."""
-
-    on_edit: Literal["stay", "move", "finish", "exit"]
-
-
-@dataclass(frozen=True)
-class Erase:
-    """The person is erased."""
-
-
-@dataclass(frozen=True)
-class LoseWakes:
-    """The next wakes get lost; only the sweeper finds the journeys then."""
-
-
-@dataclass(frozen=True)
-class StopMails:
-    """Somebody stops all mails for some minutes."""
-
-    minutes: int
-
-
-Action = (
-    Event
-    | Enrol
-    | Wait
-    | UntilDue
-    | Kill
-    | KillSender
-    | MailServer
-    | Confuse
-    | Rebuild
-    | LoseWakes
-    | StopMails
-    | Pause
-    | Resume
-    | Cancel
-    | Retry
-    | Edit
-    | Erase
-)
-
-
-@dataclass(frozen=True)
-class Example:
-    """One example: the scenario as it is written, whether the lead has opted in, what happens."""
-
-    scenario: dict[str, Any]
-    opted_in: bool
-    actions: tuple[Action, ...]
-
-
 class _Writer(Writer):
     """Draws scenarios of the steps that the model knows."""
 
-    kinds = ("send", "send", "send", "await", "await", "stream", "webhook", "wait", "wait", "plain")
+    kinds = (
+        "send", "send", "send", "await", "await", "stream", "webhook", "wait", "wait", "plain",
+        "hand_off", "hand_off", "task", "recycle",
+    )  # fmt: skip
     plain_steps = [step for step in PLAIN_STEPS if step != {"unsubscribe": {"topic": "all"}}]
+
+    def hand_off_step(self, sends: list[str], depth: int) -> Step:
+        to: Step = self.one_of([{"to": "inside-sales"}, {"to": "company_owner", "else": "inside-sales"}])
+        accept: Step = self.one_of([{}, {"accept_within": "4 business hours"}])
+        if accept and self.maybe():
+            accept = {**accept, "escalate_to": "sato@acme.example"}
+        work: Step = self.one_of([{}, {"work_within": "3 days", "what": "company"}])
+        ways = ("on_won", "on_lost", "on_rejected", "on_expired")
+        return {"hand_off": self.ways({**to, **accept, **work}, *ways)}
+
+    def recycle_step(self, sends: list[str], depth: int) -> Step:
+        step: Step = {"cooldown": {"timing": "20 days", "default": "8 days"}}
+        if self.maybe():
+            step["score"] = {"engagement": "reset"}
+        if self.maybe():
+            step["until"] = "lead.purchase_timing"
+        if self.maybe():
+            step["bypass"] = [{"event": "form_submitted", "form": "contact", "go": self.target()}]
+        if self.maybe():
+            step = {**step, "max_cycles": self.one_of([1, 2]), "on_max": {"exit": "given_up"}}
+        return {"recycle": step}
 
     def experiment_step(self, sends: list[str], depth: int) -> Step:
         arms: dict[str, Step] = {name: {"steps": self.steps(sends, depth + 1)} for name in ("a", "b")}
@@ -187,6 +89,7 @@ def scenarios(draw: Draw, alone: bool) -> dict[str, Any]:
         {"event": "page_viewed", "where": 'event.path == "/price" && event.seconds > 5'},
         {"stage": "mql"},
         {"segment": "hot"},
+        {"event": "deal_lost"},
     ]
     more = draw(st.lists(st.sampled_from(entries), max_size=2, unique_by=str))
     header = {name: value for name, value in writer.header().items() if name != "on_edit"}
@@ -258,9 +161,10 @@ def _events() -> st.SearchStrategy[Event]:
         twice,
     )
     deals = st.builds(
-        lambda kind, deal: Event(kind, (("deal", deal),)),
-        st.sampled_from(("deal_opened", "deal_lost", "deal_won")),
+        lambda kind, deal, more: Event(kind, (("deal", deal), *(more if kind == "deal_lost" else ()))),
+        st.sampled_from(("deal_opened", "deal_opened", "deal_lost", "deal_lost", "deal_won")),
         st.sampled_from(("d1", "d2")),
+        st.sampled_from(((), (("reason", "timing"),), (("reason", "no_budget"), ("revisit_on", "2026-12")))),
     )
     refusals = st.sampled_from(
         (
@@ -272,6 +176,21 @@ def _events() -> st.SearchStrategy[Event]:
         )
     )
     return st.one_of(views, views, forms, forms, reads, reads, deals, refusals)
+
+
+def _sales() -> st.SearchStrategy[Action]:
+    numbers = st.integers(0, 1)
+    return st.one_of(
+        st.builds(Answer, numbers, st.sampled_from(("accepted", "accepted", "rejected", "working"))),
+        st.builds(Answer, numbers, st.just("accepted")),
+        st.builds(
+            Finish,
+            numbers,
+            st.sampled_from(("connected", "absent", "later")),
+            st.sampled_from(((), (("industry", "it"),))),
+            st.sampled_from((None, "2026-12-20", "2027-01")),
+        ),
+    )
 
 
 def _faults() -> st.SearchStrategy[Action]:
@@ -301,7 +220,9 @@ def _actions() -> st.SearchStrategy[Action]:
     time = st.one_of(
         st.builds(Wait, st.sampled_from((1, 5, 20, 24, 72, 24 * 8))), st.just(UntilDue()), st.just(UntilDue())
     )
-    return _weighed((_events(), 5), (time, 5), (_people(), 3), (_faults(), 2), (st.just(Enrol()), 1))
+    return _weighed(
+        (_events(), 5), (time, 5), (_people(), 3), (_faults(), 2), (_sales(), 3), (st.just(Enrol()), 1)
+    )
 
 
 def _weighed(*choices: tuple[st.SearchStrategy[Any], int]) -> st.SearchStrategy[Any]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from leadloop.language import plan as p
+from tests.model import clocks
 from tests.model.entries import entry_of, refusal_of
 from tests.model.journey import Journey, Message
 from tests.model.lead import REFUSED, Fact, Lead, fits, holds
@@ -126,7 +128,7 @@ class Story:
             message = self.messages[fact.send_key]
             if message.status == "uncertain":
                 message.status, message.reason = "sent", f"proved by {fact.type}"
-        if fact.type.startswith("deal_") and not self._deal(fact):
+        if not lead.sales.apply(fact.type, dict(fact.properties)):
             return
         changed = set()
         for row in lead.earned(fact, lead.facts(self.now)):
@@ -147,15 +149,6 @@ class Story:
             facts = lead.facts(self.now)
             pause.lifted = pause.lifted or any(fits(match, fact, facts) for match in pause.lift_on)
 
-    def _deal(self, fact: Fact) -> bool:
-        """Note what became of a deal; False where that fits nothing any more."""
-        deal, status = str(fact.properties["deal"]), fact.type.removeprefix("deal_").replace("opened", "open")
-        known = self.lead.deals.get(deal)
-        if known == "won" or known == status:
-            return False
-        self.lead.deals[deal] = status
-        return True
-
     def rescore(self, models: Iterable[str], cause: Fact | None) -> None:
         for model in sorted(models):
             if model in self.lead.bands:
@@ -175,6 +168,7 @@ class Story:
         self.rescore({row.model for row in rows}, cause)
         self._segments(cause)
         self._stages(cause, facts)
+        self.sync_locks()
         for journey in self.open_journeys:
             why = journey.why_over(facts, self.now)
             if why is not None:
@@ -209,6 +203,8 @@ class Story:
             found = next((one for one in by_event if leads_on(one, lead.stage)), None)
             if found is not None:
                 self.move_stage(found.to, fact)
+        if lead.recycle_until is not None and lead.recycle_until > self.now:
+            return
         known, turned = lead.facts(self.now), []
         for one in transitions:
             if one.event is None and one.when is not None:
@@ -274,6 +270,9 @@ class Story:
         kind, key = journey.head
         if kind == "call" and key is not None and self.calls[key] == "new":
             self.calls[key] = "skipped"
+        self._withdraw(journey, taken_up=outcome in ("erased", "restarted"), tasks=outcome != "unsubscribed")
+        if journey.plan.steps[journey.at.step].kind == "recycle":  # nothing is left that would end the rest
+            self.lead.recycle_until = None
 
     # --- what journeys ask for
 
@@ -308,6 +307,7 @@ class Story:
 
     def leave(self, journey: Journey) -> None:
         """Take back what the step of an older version was waiting for."""
+        self._withdraw(journey)
         for message in self._messages_of(journey):
             if message.status == "held":
                 message.status, message.reason, message.hold_until = "skipped", "edited", None
@@ -318,8 +318,56 @@ class Story:
             if (message.status, message.reason) == ("held", "paused"):
                 message.hold_until = self.now
 
+    # --- sales
+
+    def _withdraw(self, journey: Journey, *, taken_up: bool = False, tasks: bool = True) -> None:
+        """Take back the journey's tasks, and its offer; what sales works on stays, unless `taken_up`."""
+        sales = self.lead.sales
+        if tasks:
+            sales.withdraw_tasks(journey.id)
+        sales.end_offers("withdrawn", journey.id, ("offered", "accepted") if taken_up else ("offered",))
+        self.sync_locks()
+
+    def sync_locks(self) -> None:
+        """Stop or start the clocks of the journeys, as sales works on the lead or not."""
+        for journey in self.open_journeys:
+            if self.lead.sales.works:
+                self.lock(journey)
+            elif "sales" in journey.stops:
+                clocks.lift(journey, "sales", self.now, journey.plan.pause_clock)
+
     def lock(self, journey: Journey) -> None:
-        """Stop the clock of a journey while sales works on the lead."""
+        """Stop the clock of a journey while sales works on the lead; not that of its own hand-off."""
+        clock = journey.plan.pause_clock
+        if self.lead.sales.works and "sales" not in journey.stops and not journey.shielded and clock != "run":
+            journey.stops["sales"] = clock
+            if journey is not self.turning:
+                clocks.stand_still(journey, self.now)
+
+    def report(self, fact: Fact) -> None:
+        """Take what sales reports by a command: applied at once, and not recorded where it fits nothing."""
+        self.apply_inbox()
+        if deepcopy(self.lead.sales).apply(fact.type, dict(fact.properties)):
+            self._apply(fact)
+            self._drain()
+
+    def begin_cycle(self, journey: Journey, until: datetime, resets: Sequence[str]) -> None:
+        """Let the lead rest. One loss is counted once; scores are reset before the rest begins."""
+        lead, deal = self.lead, str(journey.cause.properties.get("deal"))
+        loss = (deal, lead.sales.losses.get(deal, 0)) if deal in lead.sales.deals else (journey.id, 1)
+        if loss not in lead.sales.recycled:
+            lead.sales.recycled.add(loss)
+            lead.cycle += 1
+        for model in sorted(resets):
+            lead.add(model, "reset", -lead.points(model, self.now), self.now)
+        self.rescore(resets, None)
+        self.settle()
+        lead.recycle_until = until
+
+    def end_cooldown(self) -> None:
+        """What turned true while the lead rested, and still is, counts now."""
+        self.lead.recycle_until = None
+        self.settle()
 
     def _messages_of(self, journey: Journey) -> list[Message]:
         return [one for one in self.messages.values() if one.journey is journey]

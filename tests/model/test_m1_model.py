@@ -17,10 +17,11 @@ from random import randrange
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from tests.model.actions import Example
 from tests.model.engine import Engine
 from tests.model.hazards import MortalDatabase, mortal_database
 from tests.model.play import MakeEngine, play
-from tests.model.scenarios import Example, examples
+from tests.model.scenarios import examples
 from tests.model.temporal import Stage, running_stage
 
 PARTS = 4

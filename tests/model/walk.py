@@ -149,6 +149,7 @@ def _arrive(walk: Walk, target: p.Target, enter: Any) -> p.Target | None:
         walk.at.going_to = target
         raise HeldError(f"more than {MOST_STEPS} steps in one turn: a loop without a wait")
     walk.at.arrive(target.step or "", walk.now, walk.seq)
+    walk.journey.shielded = False
     found: p.Target | None = enter(walk)
     return found
 
@@ -164,6 +165,7 @@ def _is_over(walk: Walk) -> bool:
 
 def _end(walk: Walk, target: p.Target) -> None:
     outcome = target.exit or "completed"
+    walk.journey.shielded = walk.plan.steps[walk.at.step].kind == "hand_off"
     if target.notify is not None:  # it ends once somebody was told
         walk.journey.head = ("send", walk.story.tell(walk.journey, walk.key("exit"), "notice:exit"))
         walk.at.going_to = p.Target(exit=outcome)

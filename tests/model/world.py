@@ -19,7 +19,7 @@ Verdict = Literal["accepted", "refused", "no_such_address", "lost", "died"]
 write the answer down."""
 
 _MOMENT = timedelta(seconds=2)
-_SWITCHED_OFF = timedelta(minutes=10)
+_SWITCHED_OFF, _PAUSED, _WITH_SALES = timedelta(minutes=10), timedelta(hours=1), timedelta(days=1)
 
 
 class World(Story):
@@ -39,6 +39,8 @@ class World(Story):
             return
         self._nothing_missed(to - _MOMENT)
         self.now = to
+        if self.lead.recycle_until is not None and self.lead.recycle_until <= to:
+            self.end_cooldown()
         self.rescore(self.publication.scoring.models, None)
         self.settle()
 
@@ -142,4 +144,9 @@ class World(Story):
     def _hold(self, message: Message) -> tuple[datetime, str] | None:
         if self.mails_stopped:
             return self.now + _SWITCHED_OFF, "kill_switch"
+        if message.journey.status != "running":
+            return self.now + _PAUSED, "paused"
+        topic = self.publication.workspace.topics[message.topic or ""]
+        if self.lead.sales.works and topic.caps != "exempt":
+            return self.now + _WITH_SALES, "sales"
         return hold_for(self.lead, message, self.messages.values(), self.now)

@@ -10,7 +10,7 @@ from typing import Any
 
 from leadloop.language import plan as p
 from tests.model.position import Cause
-from tests.model.steps import changes, choices, mails, waits
+from tests.model.steps import changes, choices, mails, sales, waits
 from tests.model.walk import Walk
 
 _ENTER: dict[str, Callable[[Walk, Any], p.Target | None]] = {
@@ -21,6 +21,9 @@ _ENTER: dict[str, Callable[[Walk, Any], p.Target | None]] = {
     "wait": waits.wait,
     "await": waits.await_,
     "experiment": choices.draw,
+    "hand_off": sales.offer,
+    "task": sales.task,
+    "recycle": sales.recycle,
     "if": choices.if_,
     "switch": choices.switch,
     "repeat": choices.repeat,
@@ -46,6 +49,9 @@ _RESUME: dict[str, Callable[[Walk, Any, Cause], p.Target | None]] = {
     "wait": waits.waited,
     "await": waits.awaited,
     "experiment": choices.take_winner,
+    "hand_off": sales.offered,
+    "task": sales.tasked,
+    "recycle": sales.rested,
 }
 
 
