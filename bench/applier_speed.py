@@ -20,11 +20,11 @@ import sys
 import time
 from typing import NamedTuple
 
-from bench.load.ground import add_leads, apply_all, environment, fresh_postgres, let_wait, report
+from bench.load.ground import add_leads, apply_all, environment, let_wait, report
 from bench.results import Row, record
 from leadloop.inbox.ingest import IncomingEvent
 from leadloop.storage.environment import Environment
-from tests.storage.postgres import PostgresMissingError, postgres_server
+from tests.storage.postgres import PostgresMissingError, fresh_database, postgres_server
 
 _TARGET = 1000
 _WAITING = 5
@@ -103,7 +103,7 @@ def main() -> int:
         profile.dump_stats(arguments.profile)
         return 0
     try:
-        with postgres_server() as server, fresh_postgres(server) as url, environment(url) as env:
+        with postgres_server() as server, fresh_database(server) as url, environment(url) as env:
             rows += measure(env, "PostgreSQL", leads, arguments.rounds, None)
     except PostgresMissingError as error:
         print(f"PostgreSQL is not measured: {error}")

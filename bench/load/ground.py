@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import text
-from sqlalchemy.engine import make_url
 from sqlmodel import Session, col, func, select
 
 from leadloop.clock import RealClock
@@ -58,24 +55,6 @@ def environment(url: str | None = None, scenarios: Mapping[str, str] | None = No
             yield env
         finally:
             database.close()
-
-
-@contextmanager
-def fresh_postgres(server: str) -> Iterator[str]:
-    """Make an empty database on a PostgreSQL server; yield its address, and drop it at the end."""
-    name = f"leadloop_bench_{uuid.uuid4().hex[:8]}"
-    _administer(server, f'CREATE DATABASE "{name}"')
-    try:
-        yield make_url(server).set(database=name).render_as_string(hide_password=False)
-    finally:
-        _administer(server, f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-def _administer(server: str, statement: str) -> None:
-    database = Database(server)
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(statement))
-    database.close()
 
 
 def add_leads(env: Environment, count: int, name: str = "lead") -> list[str]:

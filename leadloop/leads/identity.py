@@ -13,10 +13,24 @@ from sqlmodel import Session, col, select
 from leadloop.leads.addresses import email_key, normalise_email
 from leadloop.leads.names import clean_text
 from leadloop.storage.environment import Environment
+from leadloop.storage.finding import rows_of_each
 from leadloop.storage.inserting import insert_new, insert_rows
 from leadloop.storage.tables import Identity, Lead
 
 EMAIL = "email"
+_BY_EMAIL: Any = (
+    select(
+        Identity.value_hmac,
+        col(Lead.id).label("lead_id"),
+        col(Lead.merged_into),
+        col(Lead.erased_at),
+    )
+    .join(Lead, col(Lead.id) == col(Identity.lead_id))
+    .where(Identity.kind == EMAIL)
+)
+_BY_ID: Any = select(
+    col(Lead.id).label("name"), col(Lead.id).label("lead_id"), col(Lead.merged_into), col(Lead.erased_at)
+)
 
 
 @dataclass(frozen=True)
@@ -67,20 +81,12 @@ def find_or_create_lead(
 
 def leads_named(session: Session, hashes: Iterable[str]) -> dict[str, Named]:
     """Return the leads that mail addresses name, by the hash of the address."""
-    statement = (
-        select(Identity.value_hmac, Lead.id, Lead.merged_into, Lead.erased_at)
-        .join(Lead, col(Lead.id) == col(Identity.lead_id))
-        .where(Identity.kind == EMAIL, col(Identity.value_hmac).in_(list(hashes)))
-    )
-    return _followed(session, session.connection().execute(statement).all())
+    return _followed(session, rows_of_each(session, _BY_EMAIL, col(Identity.value_hmac), hashes))
 
 
 def leads_by_id(session: Session, ids: Iterable[str]) -> dict[str, Named]:
     """Return the leads that ids name, by id."""
-    statement = select(Lead.id, col(Lead.id), Lead.merged_into, Lead.erased_at).where(
-        col(Lead.id).in_(list(ids))
-    )
-    return _followed(session, session.connection().execute(statement).all())
+    return _followed(session, rows_of_each(session, _BY_ID, col(Lead.id), ids))
 
 
 def create_leads(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from threading import Barrier
@@ -15,6 +17,8 @@ from sqlmodel import Session, func, select
 
 from leadloop.inbox import group_commit
 from leadloop.inbox.group_commit import BusyError, GroupCommit, RequestKey
+from leadloop.inbox.grouping import Groups
+from leadloop.inbox.incoming import Prepared
 from leadloop.inbox.ingest import IncomingEvent, IngestResult, ingest
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Consent, Event, EventKey, Identity, Lead, Suppression
@@ -29,6 +33,13 @@ def view(external_id: str | None = None, email: str = "a@example.jp", path: str 
 def rows(env: Environment, table: type) -> int:
     with env.database.read() as session:
         return session.exec(select(func.count()).select_from(table)).one()
+
+
+def until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def test_ingest_answers_every_item_in_order(migrated: Environment) -> None:
@@ -114,7 +125,7 @@ def test_a_request_that_fails_alone_does_not_take_others_with_it(
 ) -> None:
     real = group_commit.store
 
-    def failing(session: Session, env: Environment, prepared: group_commit.Prepared) -> list[IngestResult]:
+    def failing(session: Session, env: Environment, prepared: Prepared) -> list[IngestResult]:
         if any(one.item.external_id == "poison" for one in prepared.ready):
             raise OperationalError("poison", None, Exception("disk I/O error"))
         return real(session, env, prepared)
@@ -163,30 +174,88 @@ def test_a_full_inbox_turns_events_away_until_it_has_room(migrated: Environment)
     seconds = 0.0
     commits = GroupCommit(migrated, inbox_limit=3, monotonic=lambda: seconds)
     commits.submit([view() for _ in range(3)]).result(30)
-    seconds = 10.0
-    commits.submit([view()]).result(30)  # was queued before anybody looked
-    with pytest.raises(BusyError, match="inbox is full") as refused:
-        commits.submit([view()])
-    assert refused.value.retry_after == 5
+    refused, accepted, deadline = None, 3, time.monotonic() + 30
+    while refused is None and time.monotonic() < deadline:
+        seconds += 10.0
+        try:
+            commits.submit([view()]).result(30)  # nobody has looked yet
+            accepted += 1
+        except BusyError as error:
+            refused = error
+    assert refused is not None
+    assert "inbox is full" in str(refused)
+    assert refused.retry_after == 5
+    assert commits.run(lambda _session: "done", "a", may_wait_behind=True) == "done"
+    with pytest.raises(BusyError):
+        commits.run(lambda _session: "done", "a")
     with migrated.database.write() as session:
         for event in session.exec(select(Event)).all():
             event.applied_at = migrated.clock.now()
             session.add(event)
-    seconds = 20.0
-    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
+        seconds += 10.0
         with contextlib.suppress(BusyError):
             commits.submit([view()]).result(30)
+            accepted += 1
             break
         time.sleep(0.01)
-    assert rows(migrated, Event) == 5
+    assert rows(migrated, Event) == accepted
 
 
 def test_a_request_whose_sender_left_is_not_stored(migrated: Environment) -> None:
     commits = GroupCommit(migrated, inbox_limit=UNBOUNDED)
-    with commits._changed:  # its thread cannot take anything yet
+    with commits._batches._changed:  # its threads cannot take anything yet
         gone = commits.submit([view("gone")])
         kept = commits.submit([view("kept")])
         assert gone.cancel()
     assert kept.result(30)[0].status == "accepted"
     assert rows(migrated, Event) == 1
+
+
+def test_work_of_a_group_is_done_in_the_order_of_its_locks_and_fails_alone(migrated: Environment) -> None:
+    commits = GroupCommit(migrated, inbox_limit=UNBOUNDED)
+    done: list[str] = []
+
+    def work(name: str) -> Callable[[Session], str]:
+        def do(session: Session) -> str:
+            if name == "poison":
+                raise RuntimeError(name)
+            ingest(session, migrated, [view(name)])
+            done.append(name)
+            return name
+
+        return do
+
+    names = ["d", "b", "poison", "a", "c"]
+    began, go_on = threading.Event(), threading.Event()
+
+    def hold(_session: Session) -> bool:
+        began.set()
+        return go_on.wait(30)
+
+    with ThreadPoolExecutor(len(names) + 1) as pool:
+        first = pool.submit(commits.run, hold, "")
+        try:
+            assert began.wait(30)
+            futures = [pool.submit(commits.run, work(name), name) for name in names]
+            until(lambda: len(commits._works._waiting) == len(names))
+        finally:
+            go_on.set()
+        assert first.result(30)
+    assert [one.result(30) for one in futures if one.exception(30) is None] == ["d", "b", "a", "c"]
+    assert done[:4] == ["a", "b", "c", "d"]  # then each by itself
+    assert rows(migrated, Event) == 4
+
+
+def test_a_database_that_is_away_is_not_asked_by_each_request_of_a_group(migrated: Environment) -> None:
+    asked: list[int] = []
+
+    def store(requests: Sequence[int]) -> Sequence[int]:
+        asked.append(len(requests))
+        raise OperationalError("away", None, Exception("connection refused"))
+
+    groups: Groups[int, int] = Groups("test", store, queue_limit=100, group_limit=100)
+    with groups._changed:
+        futures = [groups.submit(number, 1) for number in range(10)]
+    assert all(isinstance(future.exception(30), OperationalError) for future in futures)
+    assert asked == [10, 1, 1]
