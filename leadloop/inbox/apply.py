@@ -19,6 +19,7 @@ from sqlmodel import Session, col, select
 from leadloop.conditions import FactValue
 from leadloop.inbox import entry, exits, waits
 from leadloop.inbox.due_entries import keep_timers
+from leadloop.inbox.entry_history import EntryHistory
 from leadloop.inbox.facts import LeadReader, lead_zone
 from leadloop.inbox.memberships import keep_segments
 from leadloop.inbox.newly_published import catch_up
@@ -58,16 +59,28 @@ _log = structlog.get_logger()
 class Application:
     """One lead's pending facts and their consequences. The caller has locked the lead."""
 
-    def __init__(self, session: Session, env: Environment, lead: Lead, now: datetime) -> None:
+    def __init__(
+        self,
+        session: Session,
+        env: Environment,
+        lead: Lead,
+        now: datetime,
+        *,
+        stored: StoredPublication | None = None,
+        history: EntryHistory | None = None,
+        open_journeys: list[Enrolment] | None = None,
+    ) -> None:
+        """What is read already, for many leads at once, may be handed in."""
         self.session = session
         self.env = env
         self.lead = lead
         self.now = now
-        self.stored: StoredPublication = env.publications.current(session)
+        self.stored: StoredPublication = stored or env.publications.current(session)
+        self.history = history or EntryHistory(session)
         self._queue: deque[Event] = deque()
         self._facts: dict[str, FactValue] | None = None
         self._reader: LeadReader | None = None
-        self._open: list[Enrolment] | None = None
+        self._open = open_journeys
         self._pauses: list[TopicSuppression] | None = None
         self.caught_up = False
         """Whether the lead is known to be in line with what is published."""
@@ -224,7 +237,7 @@ class Application:
     def _read_ahead(self) -> None:
         """Read what every event needs while nothing is changed: a query later writes the changes first."""
         if self.lead.erased_at is None:
-            _ = self.open_journeys, self.open_pauses, self.reader
+            _ = self.open_journeys, self.open_pauses, self.reader.ledger
 
     def drain(self) -> None:
         """Apply what was emitted, and what follows from it."""

@@ -1,37 +1,41 @@
 """Entering leads into a scenario by hand: by `leadloop enrol`, the API, or whoever else asks.
 
-Each lead is one transaction: its pending events are applied, then the request, so that the answer
-is what happened and not what may happen.
+The answer is what happened and not what may happen. Leads are decided many in one transaction where
+that is possible (`entering_together`), else each in its own: its pending events are applied, then the
+request. What is committed stays when the command dies; asked again, who is in does not enter twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from leadloop.inbox.apply import Application
 from leadloop.inbox.due_rows import WAITING
-from leadloop.inbox.entry_events import ENROL_REQUESTED
+from leadloop.inbox.entering_together import (
+    AT_ONCE,
+    TOLD,
+    EnteringTogether,
+    may_enter_together,
+    request_of,
+)
 from leadloop.inbox.entry_rules import Refusal, explain_entry
 from leadloop.inbox.records_of import runs_for_record
 from leadloop.language.plan import ManualMatch, Plan
 from leadloop.leads.addresses import AddressError
-from leadloop.leads.identity import find_lead
-from leadloop.storage.columns import new_id
-from leadloop.storage.database import lock_lead
+from leadloop.leads.identity import email_hash, find_lead, leads_by_id, leads_named
+from leadloop.storage.database import lock_lead, lock_leads
 from leadloop.storage.environment import Environment
+from leadloop.storage.inserting import insert_rows
 from leadloop.storage.tables import Due, Enrolment, Event, EventKey, Lead, Record
 
 KEY_LIMIT = 100
 _SOURCE = "enrol"
-_TOLD = ("open", "group")
-"""Refusals that are written into the story of the journey that stands in the way."""
-
 REASONS = {
     "no_entry": "the scenario has no manual entry",
     "no_company": "the scenario runs for companies, and the lead has none",
@@ -110,8 +114,15 @@ def enrol_leads(
     """
     _check(env, scenario, record, key)
     results: list[EnrolResult] = []
-    for name in dict.fromkeys(named):
-        results.append(_enrol(env, scenario, name, record, key, dry_run))
+    names = list(dict.fromkeys(named))
+    for start in range(0, len(names), AT_ONCE):
+        some = names[start : start + AT_ONCE]
+        # One lead alone gains nothing, and is looked at as a whole.
+        found = _enrol_together(env, scenario, some, record, key, dry_run) if len(some) > 1 else {}
+        results += [
+            found[name] if name in found else _enrol(env, scenario, name, record, key, dry_run)
+            for name in some
+        ]
         progress(len(results))
     return results
 
@@ -132,6 +143,92 @@ def _check(env: Environment, scenario: str, record: str | None, key: str | None)
             raise EnrolError("record", f"`{scenario}` runs per `{plan.per}`: name its record")
         elif session.get(Record, (plan.per, record)) is None:
             raise EnrolError("record", f"there is no `{plan.per}` with this key")
+
+
+def _enrol_together(
+    env: Environment, scenario: str, names: Sequence[str], record: str | None, key: str | None, dry_run: bool
+) -> dict[str, EnrolResult]:
+    """Enter leads in one transaction; the result leaves out those that need one of their own."""
+    with _transaction(env, dry_run) as session:
+        stored = env.publications.current(session)
+        plan = stored.publication.plans[scenario]
+        entry = next(one for one in plan.entry if isinstance(one.match, ManualMatch))
+        if not may_enter_together(session, stored, plan, entry):
+            return {}
+        ids = _lead_ids(session, env, names)
+        leads = {lead.id: lead for lead in lock_leads(session, sorted(set(ids.values())))}
+        known = _requests_before(session, leads, key) if key is not None else {}
+        body = _body(env, plan, record)
+        request = request_of(plan, record, _SOURCE, env.clock.now())
+        together = EnteringTogether(session, env, stored, plan, leads.values(), request)
+        results: dict[str, EnrolResult] = {}
+        keys: list[dict[str, str]] = []
+        for name, lead_id in ids.items():
+            lead = leads.pop(lead_id, None)  # named twice: the second time it is in
+            if lead is None:
+                continue
+            if lead_id in known:
+                results[name] = _repeated(name, lead_id, known[lead_id] == body)
+                continue
+            outcome = together.ask(lead)
+            if outcome.status == "apart":
+                continue
+            if outcome.event_id is not None and key is not None:
+                external_id = _external_id(key, lead_id)
+                keys.append(
+                    {
+                        "source": _SOURCE,
+                        "external_id": external_id,
+                        "body_hmac": body,
+                        "event_id": outcome.event_id,
+                    }
+                )
+            results[name] = (
+                _refused(name, lead_id, outcome.refusal)
+                if outcome.refusal is not None
+                else EnrolResult(name, "entered", lead_id)
+            )
+        if not dry_run:
+            together.write()
+            insert_rows(session, EventKey, keys)
+    return results
+
+
+def _lead_ids(session: Session, env: Environment, names: Iterable[str]) -> dict[str, str]:
+    """Return the leads that ids and addresses name; the others are left out."""
+    hashes: dict[str, str] = {}
+    for name in names:
+        if "@" in name:
+            with suppress(AddressError):
+                hashes[name] = email_hash(env, name)
+    by_hash = leads_named(session, hashes.values()) if hashes else {}
+    plain = [name for name in names if "@" not in name]
+    by_id = leads_by_id(session, plain) if plain else {}
+    found = {name: by_hash.get(hashes[name]) if name in hashes else by_id.get(name) for name in names}
+    return {name: one.lead_id for name, one in found.items() if one is not None}
+
+
+def _requests_before(session: Session, ids: Iterable[str], key: str) -> dict[str, str]:
+    """Return the bodies of the requests that came with this key, by lead."""
+    by_external = {_external_id(key, lead_id): lead_id for lead_id in ids}
+    rows = session.exec(
+        select(EventKey.external_id, EventKey.body_hmac).where(
+            EventKey.source == _SOURCE, col(EventKey.external_id).in_(list(by_external))
+        )
+    ).all()
+    return {by_external[external_id]: body for external_id, body in rows}
+
+
+def _external_id(key: str, lead_id: str) -> str:
+    return f"{key}:{lead_id}"
+
+
+def _body(env: Environment, plan: Plan, record: str | None) -> str:
+    return env.keys.hash("event-body", f"{plan.scenario}\x1f{record or ''}")
+
+
+def _repeated(named: str, lead_id: str, same: bool) -> EnrolResult:
+    return EnrolResult(named, "repeated" if same else "refused", lead_id, None if same else "conflict")
 
 
 def _enrol(
@@ -172,15 +269,15 @@ def _ask(
     application: Application, plan: Plan, named: str, record: str | None, key: str | None
 ) -> EnrolResult:
     session, lead = application.session, application.lead
-    external_id = f"{key}:{lead.id}" if key is not None else None
-    body = application.env.keys.hash("event-body", f"{plan.scenario}\x1f{record or ''}")
+    external_id = _external_id(key, lead.id) if key is not None else None
+    body = _body(application.env, plan, record)
     known = session.get(EventKey, (_SOURCE, external_id)) if external_id else None
     if known is not None:
-        same = known.body_hmac == body
-        return EnrolResult(named, "repeated" if same else "refused", lead.id, None if same else "conflict")
-    event = _request(application, plan, record)
+        return _repeated(named, lead.id, known.body_hmac == body)
+    event = request_of(plan, record, _SOURCE, application.now)
+    event.subject_id = lead.id
     refusal = explain_entry(application, plan, event)
-    if refusal is not None and refusal.code not in ("limit", *_TOLD):
+    if refusal is not None and refusal.code not in ("limit", *TOLD):
         return _refused(named, lead.id, refusal)
     session.add(event)
     if external_id:
@@ -188,20 +285,6 @@ def _ask(
     session.flush()
     application.apply_pending()
     return _outcome(application, plan, event, named, refusal)
-
-
-def _request(application: Application, plan: Plan, record: str | None) -> Event:
-    properties = {"scenario": plan.scenario} | ({"record": record} if record is not None else {})
-    return Event(
-        id=new_id(),
-        subject_id=application.lead.id,
-        type=ENROL_REQUESTED,
-        properties=properties,
-        source=_SOURCE,
-        trust="verified",
-        occurred_at=application.now,
-        received_at=application.now,
-    )
 
 
 def _outcome(

@@ -14,7 +14,7 @@ from leadloop.inbox.due_rows import WAITING, write_due
 from leadloop.inbox.entry_companies import enough_people, enter_colleague, person_of, tell
 from leadloop.inbox.entry_events import Asked, asked, asked_by, entry_digest
 from leadloop.inbox.entry_limits import take_place
-from leadloop.inbox.entry_rules import Refusal, has_turn_to_take, newest_journey, refused, restarts
+from leadloop.inbox.entry_rules import Refusal, has_turn_to_take, refused, restarts
 from leadloop.inbox.operations.scenario_pauses import follow_scenario
 from leadloop.inbox.wakes import ask_wake
 from leadloop.journey.state import first_state
@@ -62,11 +62,11 @@ def enter(application: Application, wish: Asked, *, has_place: bool = False, wai
         if at > application.now:
             _wait(application, wish, at, place=True)
             return
-    newest = newest_journey(application.session, wish) if wish.plan.reentry.mode == "always" else None
+    newest = application.history.newest(wish) if wish.plan.reentry.mode == "always" else None
     if newest is not None and newest.status != EnrolmentStatus.ENDED and restarts(application, wish, newest):
         exits.end_journey(application, newest, exits.RESTARTED, "entered again")
     if not _begin(application, wish):
-        _write_down(application, wish, Refusal("open", newest_journey(application.session, wish)))
+        _write_down(application, wish, Refusal("open", application.history.newest(wish)))
 
 
 def enter_waiting(application: Application, row: Due) -> None:
@@ -89,10 +89,10 @@ def enter_waiting(application: Application, row: Due) -> None:
     application.settle()
 
 
-def _begin(application: Application, wish: Asked) -> bool:
-    """Write the journey; False where another transaction opened it for the same subject just now."""
-    session, lead, plan = application.session, application.lead, wish.plan
-    enrolment = Enrolment(
+def journey_of(application: Application, wish: Asked) -> Enrolment:
+    """Return the journey that an entry begins, as it is before its first turn. It is not written yet."""
+    lead, plan = application.lead, wish.plan
+    return Enrolment(
         scenario=plan.scenario,
         plan_digest=application.stored.parts[f"plan:{plan.scenario}"],
         publication_id=application.stored.id,
@@ -108,6 +108,19 @@ def _begin(application: Application, wish: Asked) -> bool:
         moved_at=application.now,
         cycle=lead.cycle,
     )
+
+
+def repeated(wish: Asked, other: Enrolment) -> dict[str, Any]:
+    """Return the properties of the `entry_repeated` that tells of an open journey in an entry's way."""
+    if other.scenario == wish.plan.scenario:
+        return {"scenario": other.scenario}
+    return {"scenario": other.scenario, "refused": wish.plan.scenario}
+
+
+def _begin(application: Application, wish: Asked) -> bool:
+    """Write the journey; False where another transaction opened it for the same subject just now."""
+    session, lead = application.session, application.lead
+    enrolment = journey_of(application, wish)
     open_journeys = application.open_journeys
     # Nobody else enters a locked lead; for its company a colleague may enter in the same moment.
     alone = wish.subject_key == lead.id
@@ -148,9 +161,7 @@ def _write_down(application: Application, wish: Asked, refusal: Refusal) -> None
     other = refusal.other
     if other is None or other.status == EnrolmentStatus.ENDED or refusal.code == "entered":
         return
-    properties: dict[str, Any] = {"scenario": other.scenario}
-    if other.scenario != wish.plan.scenario:
-        properties["refused"] = wish.plan.scenario
+    properties = repeated(wish, other)
     if other.lead_id == application.lead.id:
         application.emit(REPEATED, wish.event, **properties)
     else:

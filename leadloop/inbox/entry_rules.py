@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from sqlalchemy import bindparam
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from leadloop.conditions import EvaluationError
 from leadloop.contracts import Next
@@ -17,7 +16,7 @@ from leadloop.inbox.entry_limits import next_place
 from leadloop.inbox.journey_facts import entering_values
 from leadloop.inbox.records_of import runs_for_record
 from leadloop.journey.calendar import add_span
-from leadloop.language.plan import Plan
+from leadloop.language.plan import Plan, WhenMatch
 from leadloop.scoring.matching import must_be_true
 from leadloop.storage.tables import (
     ArmedWait,
@@ -37,21 +36,6 @@ Code = Literal[
     "no_entry", "no_company", "no_record", "erased", "audience", "goal_met", "exit_met", "entered", "open",
     "never_again", "max_entries", "cooldown", "group", "limit", "condition_failed",
 ]  # fmt: skip
-
-
-_JOURNEYS = (
-    select(Enrolment)
-    .where(
-        Enrolment.scenario == bindparam("scenario"),
-        Enrolment.subject_key == bindparam("subject"),
-        Enrolment.record_key == bindparam("record"),
-    )
-    .order_by(
-        col(Enrolment.status) == EnrolmentStatus.ENDED,
-        col(Enrolment.entered_at).desc(),
-        col(Enrolment.id).desc(),
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -92,7 +76,8 @@ def refused(application: Application, wish: Asked) -> Refusal | None:
         return Refusal("no_company")
     if runs_for_record(plan) and not wish.record_key:
         return Refusal("no_record")
-    facts = entering_values(application, plan, wish.cause, wish.record_key)
+    # Facts cost queries, and most scenarios ask for none.
+    facts = entering_values(application, plan, wish.cause, wish.record_key) if _asks(plan) else {}
     try:
         if plan.audience is not None and not must_be_true(plan.audience, facts):
             return Refusal("audience")
@@ -103,12 +88,6 @@ def refused(application: Application, wish: Asked) -> Refusal | None:
     except EvaluationError as error:
         return Refusal("condition_failed", problem=str(error))
     return _again(application, wish) or _group(application, wish)
-
-
-def newest_journey(session: Session, wish: Asked) -> Enrolment | None:
-    """Return the subject's last journey in the scenario: an open one where there is one."""
-    whose = {"scenario": wish.plan.scenario, "subject": wish.subject_key, "record": wish.record_key}
-    return session.exec(_JOURNEYS, params=whose).first()
 
 
 def restarts(application: Application, wish: Asked, open_journey: Enrolment) -> bool:
@@ -138,8 +117,13 @@ def has_turn_to_take(session: Session, journey: Enrolment, now: datetime) -> boo
     return journey.locked_at is None and journey.due_at is not None and journey.due_at <= now
 
 
+def _asks(plan: Plan) -> bool:
+    conditions = (*plan.goal, *plan.exit_when)
+    return plan.audience is not None or any(isinstance(match, WhenMatch) for match in conditions)
+
+
 def _again(application: Application, wish: Asked) -> Refusal | None:
-    newest = newest_journey(application.session, wish)
+    newest = application.history.newest(wish)
     if newest is None:
         return None
     if newest.cause_event_id == wish.cause.id and newest.lead_id == application.lead.id:
@@ -147,7 +131,7 @@ def _again(application: Application, wish: Asked) -> Refusal | None:
     rule = wish.plan.reentry
     if newest.status != EnrolmentStatus.ENDED and not restarts(application, wish, newest):
         return Refusal("open", newest)
-    if rule.most is not None and _entered(application.session, wish) >= rule.most:
+    if rule.most is not None and application.history.count(wish) >= rule.most:
         return Refusal("max_entries", newest)
     if newest.status != EnrolmentStatus.ENDED:
         return None
@@ -157,16 +141,6 @@ def _again(application: Application, wish: Asked) -> Refusal | None:
         return None
     until = add_span(newest.ended_at, rule.cooldown, application.zone, application.send_calendar)
     return Refusal("cooldown", newest, until) if application.now < until else None
-
-
-def _entered(session: Session, wish: Asked) -> int:
-    """Return how many journeys the subject has had in the scenario."""
-    statement = select(func.count()).where(
-        Enrolment.scenario == wish.plan.scenario,
-        Enrolment.subject_key == wish.subject_key,
-        Enrolment.record_key == wish.record_key,
-    )
-    return session.exec(statement).one()
 
 
 def _group(application: Application, wish: Asked) -> Refusal | None:

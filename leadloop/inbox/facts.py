@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import cached_property
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlmodel import Session, col, func, select
@@ -50,7 +51,11 @@ class LeadReader:
         self._publication = publication
         self._lead = lead
         self._open_deals: int | None = None
-        self.ledger = LeadLedger(session, lead.id)
+
+    @cached_property
+    def ledger(self) -> LeadLedger:
+        """The lead's points, read when they are first asked for."""
+        return LeadLedger(self._session, self._lead.id)
 
     @property
     def company(self) -> Company | None:

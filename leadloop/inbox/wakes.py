@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlmodel import Session
 
 from leadloop.storage.columns import new_id
 from leadloop.storage.database import announce
+from leadloop.storage.inserting import insert_rows
 from leadloop.storage.tables import Wake
 
 WAKES = "wakes"
@@ -24,3 +26,14 @@ def ask_wake(session: Session, enrolment_id: str, now: datetime, restart: bool =
         row.token = new_id()
         row.restart = row.restart or restart
         session.add(row)
+
+
+def ask_first_wakes(session: Session, enrolment_ids: Sequence[str], now: datetime) -> None:
+    """Note that the workflows of journeys that this transaction has begun must be started."""
+    if not enrolment_ids:
+        return
+    announce(session, WAKES)
+    rows = [
+        {"enrolment_id": one, "token": new_id(), "restart": False, "asked_at": now} for one in enrolment_ids
+    ]
+    insert_rows(session, Wake, rows)

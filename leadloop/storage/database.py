@@ -9,13 +9,13 @@ queues this process's writers, because SQLite's own busy handler sleeps between 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, bindparam, event
 from sqlalchemy.engine import make_url
-from sqlmodel import Session, SQLModel, create_engine, select
+from sqlmodel import Session, SQLModel, col, create_engine, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from leadloop.storage.fair_lock import FairLock, LockTimeoutError
@@ -196,6 +196,15 @@ def lock_lead(session: Session, lead_id: str) -> Lead:
     return lead
 
 
+def lock_leads(session: Session, lead_ids: Sequence[str]) -> list[Lead]:
+    """Lock those of several leads that nobody else has locked, in the order of their ids.
+
+    It never waits: a transaction that waited for one lead while it holds another could wait in a circle.
+    Missing leads and those that were merged into another are left out.
+    """
+    return list(session.exec(_LEADS, params={"ids": list(lead_ids)}).all())
+
+
 def lock_enrolment(session: Session, enrolment_id: str) -> Enrolment:
     """Lock an enrolment, after its lead. Raises `RowMissingError` where it does not exist."""
     row = session.exec(_ENROLMENT, params={"id": enrolment_id}).one_or_none()
@@ -218,5 +227,12 @@ def _locked(statement: SelectOfScalar[_Row]) -> SelectOfScalar[_Row]:
 
 # Statements that run for every event and turn are built once: to build one costs as much as to run it.
 _LEAD = _locked(select(Lead).where(Lead.id == bindparam("id")))
+_LEADS = (
+    select(Lead)
+    .where(col(Lead.id).in_(bindparam("ids", expanding=True)), col(Lead.merged_into).is_(None))
+    .order_by(col(Lead.id))
+    .with_for_update(skip_locked=True)
+    .execution_options(populate_existing=True)
+)
 _ENROLMENT = _locked(select(Enrolment).where(Enrolment.id == bindparam("id")))
 _MESSAGE = _locked(select(Message).where(Message.id == bindparam("id")))

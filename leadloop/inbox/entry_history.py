@@ -1,0 +1,74 @@
+"""The journeys that a subject has had in a scenario: what the rules of re-entry ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import bindparam
+from sqlmodel import Session, col, func, select
+
+from leadloop.inbox.entry_events import Asked
+from leadloop.storage.tables import Enrolment, EnrolmentStatus
+
+_OPEN_FIRST = (
+    col(Enrolment.status) == EnrolmentStatus.ENDED,
+    col(Enrolment.entered_at).desc(),
+    col(Enrolment.id).desc(),
+)
+_JOURNEYS = (
+    select(Enrolment)
+    .where(
+        Enrolment.scenario == bindparam("scenario"),
+        Enrolment.subject_key == bindparam("subject"),
+        Enrolment.record_key == bindparam("record"),
+    )
+    .order_by(*_OPEN_FIRST)
+)
+
+
+class EntryHistory:
+    """Reads when it is asked, for one subject at a time."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def newest(self, wish: Asked) -> Enrolment | None:
+        """Return the subject's last journey in the scenario: an open one where there is one."""
+        whose = {"scenario": wish.plan.scenario, "subject": wish.subject_key, "record": wish.record_key}
+        return self._session.exec(_JOURNEYS, params=whose).first()
+
+    def count(self, wish: Asked) -> int:
+        """Return how many journeys the subject has had in the scenario."""
+        statement = select(func.count()).where(
+            Enrolment.scenario == wish.plan.scenario,
+            Enrolment.subject_key == wish.subject_key,
+            Enrolment.record_key == wish.record_key,
+        )
+        return self._session.exec(statement).one()
+
+
+class KnownHistory(EntryHistory):
+    """Has read it for many subjects, and one record or none. They are locked, so that it stays true."""
+
+    def __init__(self, session: Session, scenario: str, subjects: Iterable[str], record_key: str) -> None:
+        super().__init__(session)
+        self._newest: dict[str, Enrolment] = {}
+        self._count: dict[str, int] = {}
+        statement = (
+            select(Enrolment)
+            .where(
+                Enrolment.scenario == scenario,
+                col(Enrolment.subject_key).in_(list(subjects)),
+                Enrolment.record_key == record_key,
+            )
+            .order_by(*_OPEN_FIRST)
+        )
+        for row in session.exec(statement).all():
+            self._newest.setdefault(row.subject_key, row)
+            self._count[row.subject_key] = self._count.get(row.subject_key, 0) + 1
+
+    def newest(self, wish: Asked) -> Enrolment | None:
+        return self._newest.get(wish.subject_key)
+
+    def count(self, wish: Asked) -> int:
+        return self._count.get(wish.subject_key, 0)
