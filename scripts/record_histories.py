@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 import sys
 import tempfile
 from pathlib import Path
@@ -17,16 +18,30 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from sqlalchemy.engine import make_url  # noqa: E402
 from sqlmodel import select  # noqa: E402
 from temporalio.api.enums.v1 import IndexedValueType  # noqa: E402
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest  # noqa: E402
+from temporalio.client import WorkflowExecutionStatus, WorkflowHistory  # noqa: E402
+from temporalio.testing import WorkflowEnvironment  # noqa: E402
+from temporalio.worker import Worker  # noqa: E402
 
-from leadloop.contracts import SEARCH_ATTRIBUTES, WAKE_SIGNAL, WakeSignal  # noqa: E402
+from leadloop.contracts import (  # noqa: E402
+    MIRROR_SIGNAL,
+    SEARCH_ATTRIBUTES,
+    WAKE_SIGNAL,
+    WATERMARK_WORKFLOW,
+    ErasedLead,
+    WakeSignal,
+    Watermark,
+    journeys_queue,
+    watermark_workflow_id,
+)
 from leadloop.inbox.editions import apply_edition, run_editions  # noqa: E402
 from leadloop.language import plan as p  # noqa: E402
 from leadloop.storage.publications import publish  # noqa: E402
 from leadloop.storage.tables import Enrolment, Offer  # noqa: E402
-from tests.factories import make_environment, make_publication  # noqa: E402
+from tests.factories import NOW, make_environment, make_publication  # noqa: E402
 from tests.inbox.driver import journeys, mails, report  # noqa: E402
 from tests.inbox.played import plan_of, rest  # noqa: E402
 from tests.temporal_env import (  # noqa: E402
@@ -36,6 +51,7 @@ from tests.temporal_env import (  # noqa: E402
     running_workers,
     time_skipping_server,
 )
+from workflows.watermark import MOST_SIGNALS, WatermarkWorkflow  # noqa: E402
 
 KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
 FOLDER = ROOT / "tests" / "histories"
@@ -52,7 +68,10 @@ async def record() -> None:
         )
         folder = FOLDER / sys.argv[1]
         folder.mkdir(exist_ok=True)
-        for name in sys.argv[2:] or PLAYS:
+        for name in sys.argv[2:] or (*PLAYS, "watermark"):
+            if name == "watermark":
+                write(folder / f"{name}.json", await watermark(server))
+                continue
             play = PLAYS[name]
             clock = ServerClock(await server.get_current_time())
             env = make_environment(Path(tempfile.mkdtemp()), PUBLICATIONS.get(name), clock=clock)
@@ -60,10 +79,14 @@ async def record() -> None:
             async with running_workers(env, server.client, bench.email, searchable=True):
                 journey = await play(bench)
                 await bench.until_closed(journey.id)
-            history = await bench.journey(journey.id).fetch_history()
-            (folder / f"{name}.json").write_text(scrubbed(history.to_json()) + "\n", encoding="utf-8")
-            print(f"{name}: {len(history.events)} events")
+            write(folder / f"{name}.json", await bench.journey(journey.id).fetch_history())
             env.database.close()
+
+
+def write(file: Path, history: WorkflowHistory) -> None:
+    """Write a history without what names this machine."""
+    file.write_text(scrubbed(history.to_json()) + "\n", encoding="utf-8")
+    print(f"{file.stem}: {len(history.events)} events")
 
 
 def scrubbed(history: str) -> str:
@@ -156,6 +179,39 @@ async def database_away(bench: Bench) -> Enrolment:
     return journey
 
 
+async def database_hung(bench: Bench) -> Enrolment:
+    """The local activity runs into its time limit, so the turn is asked for through the server."""
+    journey = await enter(bench)
+    blocker = sqlite3.connect(make_url(bench.env.database.url).database or "", isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    await bench.journey(journey.id).signal(WAKE_SIGNAL, WakeSignal())
+    await asyncio.sleep(6)
+    blocker.close()
+    await bench.skip(days=6)
+    return journey
+
+
+async def watermark(server: WorkflowEnvironment) -> WorkflowHistory:
+    """Two processes report, one that has not heard of the epoch yet, until the run continues as new."""
+    start = Watermark(database_id="01a21f4c-0000-7000-8000-000000000001", at=NOW)
+    queue = journeys_queue("watermarks")
+    async with Worker(server.client, task_queue=queue, workflows=[WatermarkWorkflow]):
+        handle = await server.client.start_workflow(
+            WATERMARK_WORKFLOW, start, id=watermark_workflow_id("watermarks"), task_queue=queue
+        )
+        run_id = handle.first_execution_run_id
+        for number in range(MOST_SIGNALS):
+            dead = ErasedLead(lead_id=f"01a21f4c-0000-7000-8000-{number:012}", erased_at=NOW)
+            values = {"handed_over": number, "erased": number // 20, "epoch": 1 + number // 50 - number % 2}
+            if number % 20 == 0:
+                values["tombstones"] = (dead,)
+            await handle.signal(MIRROR_SIGNAL, start.model_copy(update=values))
+        first = server.client.get_workflow_handle(handle.id, run_id=run_id)
+        while (await first.describe()).status == WorkflowExecutionStatus.RUNNING:
+            await asyncio.sleep(0.1)
+        return await first.fetch_history()
+
+
 async def moved(bench: Bench) -> Enrolment:
     """A new version takes the journey over while it waits, so that its search attributes change."""
     journey = await enter(bench)
@@ -180,6 +236,7 @@ PLAYS = {
     "sold": sold,
     "called": called,
     "database_away": database_away,
+    "database_hung": database_hung,
     "moved": moved,
 }
 HOOK = p.WebhookStep(id="hook", to="crm", on_fail=p.Target(exit="failed"))

@@ -8,7 +8,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy, SearchAttributeKey
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from leadloop.contracts import (
@@ -101,7 +101,7 @@ class JourneyWorkflow:
                 retry_policy=_QUICK,
                 summary=f"turn {turn_no}",
             )
-        except (ActivityError, ApplicationError) as error:  # a local one that fails is not wrapped
+        except FailureError as error:  # of a local one not always wrapped: a timeout is not when replayed
             if is_cancelled_exception(error) or getattr(error, "type", None) == TURN_GAP:
                 raise
             # The database is away or slow: the same question, asked through the server, for ever.

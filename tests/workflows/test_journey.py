@@ -293,7 +293,6 @@ async def test_journey_outlives_a_database_that_refuses(bench: Bench) -> None:
     assert _templates(bench.env) == ["thanks", "case"]
 
 
-@pytest.mark.sqlite  # PostgreSQL's time limits are shown by N9
 async def test_journey_outlives_a_database_that_hangs(bench: Bench) -> None:
     """The local activity gives up after five seconds; the same turn is then asked through the server."""
     async with running_workers(bench.env, bench.client, bench.email):
