@@ -202,7 +202,7 @@ async def watermark(server: WorkflowEnvironment) -> WorkflowHistory:
         run_id = handle.first_execution_run_id
         for number in range(MOST_SIGNALS):
             dead = ErasedLead(lead_id=f"01a21f4c-0000-7000-8000-{number:012}", erased_at=NOW)
-            values = {"handed_over": number, "erased": number // 20, "epoch": 1 + number // 50 - number % 2}
+            values: dict[str, object] = {"handed_over": number, "erased": number // 20, "epoch": 1 + number // 50 - number % 2}
             if number % 20 == 0:
                 values["tombstones"] = (dead,)
             await handle.signal(MIRROR_SIGNAL, start.model_copy(update=values))

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+from uuid import UUID
 
 from sqlalchemy import event
 from sqlmodel import Session, SQLModel
 
 from leadloop.delivery.render import Rendered
 from leadloop.delivery.smtp import ConnectionLostAfterDataError, PermanentRefusalError, RetryLaterError
+from leadloop.storage import columns
 from leadloop.storage.database import Database
 from tests.model.world import Verdict
 
@@ -57,6 +61,17 @@ class MortalDatabase(Database):
                 raise Killed
         if dies:
             raise Killed
+
+
+@contextmanager
+def counted_ids() -> Iterator[None]:
+    """Count ids instead of drawing them: an example is then the same each time, whatever draws by ids."""
+    numbers = itertools.count(1)
+    version_and_variant = 0x7 << 76 | 0x2 << 62
+    with patch.object(
+        columns.uuid_utils, "uuid7", lambda: UUID(int=version_and_variant | next(numbers) << 80)
+    ):
+        yield
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -40,7 +41,7 @@ from tests.model.actions import (
 )  # fmt: skip
 from tests.model.comparing import check_agreement, check_invariants
 from tests.model.engine import Engine, source_of
-from tests.model.hazards import MortalDatabase
+from tests.model.hazards import MortalDatabase, counted_ids
 from tests.model.journey import Journey
 from tests.model.lead import Fact, Lead
 from tests.model.scenarios import SCORING, edited
@@ -188,9 +189,13 @@ def publication_of(scenario: dict[str, Any]) -> Publication:
 
 
 def play(database: MortalDatabase, example: Example, make: MakeEngine = Engine) -> None:
-    """Play one example; raise `AssertionError` at the first difference."""
-    one = Play(database, example, make)
-    try:
-        one.run(example)
-    finally:
-        one.engine.close()
+    """Play one example; raise `AssertionError` at the first difference.
+
+    Workflows of one server need ids that no other example has; functions alone do not.
+    """
+    with counted_ids() if make is Engine else nullcontext():
+        one = Play(database, example, make)
+        try:
+            one.run(example)
+        finally:
+            one.engine.close()
