@@ -13,6 +13,7 @@ import re
 import sqlite3
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -22,7 +23,7 @@ from sqlalchemy.engine import make_url  # noqa: E402
 from sqlmodel import select  # noqa: E402
 from temporalio.api.enums.v1 import IndexedValueType  # noqa: E402
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest  # noqa: E402
-from temporalio.client import WorkflowExecutionStatus, WorkflowHistory  # noqa: E402
+from temporalio.client import WorkflowContinuedAsNewError, WorkflowHistory  # noqa: E402
 from temporalio.testing import WorkflowEnvironment  # noqa: E402
 from temporalio.worker import Worker  # noqa: E402
 
@@ -202,13 +203,14 @@ async def watermark(server: WorkflowEnvironment) -> WorkflowHistory:
         run_id = handle.first_execution_run_id
         for number in range(MOST_SIGNALS):
             dead = ErasedLead(lead_id=f"01a21f4c-0000-7000-8000-{number:012}", erased_at=NOW)
-            values: dict[str, object] = {"handed_over": number, "erased": number // 20, "epoch": 1 + number // 50 - number % 2}
+            epoch = 1 + number // 50 - number % 2
+            values: dict[str, object] = {"handed_over": number, "erased": number // 20, "epoch": epoch}
             if number % 20 == 0:
                 values["tombstones"] = (dead,)
             await handle.signal(MIRROR_SIGNAL, start.model_copy(update=values))
         first = server.client.get_workflow_handle(handle.id, run_id=run_id)
-        while (await first.describe()).status == WorkflowExecutionStatus.RUNNING:
-            await asyncio.sleep(0.1)
+        with suppress(WorkflowContinuedAsNewError):
+            await first.result(follow_runs=False)
         return await first.fetch_history()
 
 

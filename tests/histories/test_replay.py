@@ -70,7 +70,8 @@ def test_history_of_a_move_changes_a_search_attribute() -> None:
 
 @pytest.mark.parametrize("path", HISTORIES, ids=_name)
 async def test_r1_history_replays(path: Path) -> None:
-    replayer = Replayer(workflows=[JourneyWorkflow, WatermarkWorkflow], data_converter=pydantic_data_converter)
+    workflows = [JourneyWorkflow, WatermarkWorkflow]
+    replayer = Replayer(workflows=workflows, data_converter=pydantic_data_converter)
     await replayer.replay_workflow(WorkflowHistory.from_json(path.stem, _text(path)))
 
 
