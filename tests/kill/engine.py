@@ -32,6 +32,7 @@ from tests.databases import open_database
 from tests.factories import SECRET, TEMPLATES, make_publication, make_workspace
 
 ROOT = Path(__file__).parents[2]
+_STARTS = 5
 LAYOUT = "<html><body>{{ content }}<a href='{{ unsubscribe_url }}'>停止</a></body></html>"
 
 
@@ -147,20 +148,35 @@ def wait_until(reached: Callable[[], bool], seconds: float, what: str) -> None:
 
 @contextmanager
 def dev_server(folder: Path, *options: str) -> Iterator[str]:
-    """Run Temporal's dev server with a file database; yield its address."""
-    port = free_port()
-    with (folder / "temporal.log").open("ab") as log:
-        server = subprocess.Popen(
-            [
-                find_program(), "server", "start-dev", "--headless", "--ip", "127.0.0.1",
-                "--port", str(port), "--db-filename", str(folder / "temporal.db"), "--log-level", "error",
-                *options,
-            ],
-            stdout=log,
-            stderr=log,
-        )  # fmt: skip
+    """Run Temporal's dev server with a file database; yield its address once it answers there.
+
+    A port that was free may be taken before the server binds it, by anybody's connection; the server then
+    ends, and is started on another one. Raises `AssertionError` where it ends by itself afterwards.
+    """
+    log = folder / "temporal.log"
+    for _ in range(_STARTS):
+        port = free_port()
+        server = _start_server(folder, port, options, log)
+        wait_until(
+            lambda: server.poll() is not None or answers(port),  # noqa: B023
+            120,
+            "Temporal's server answers",
+        )
+        if server.poll() is None:
+            break
     try:
         yield f"127.0.0.1:{port}"
+        assert server.poll() is None, f"Temporal's server ended: {log.read_text(errors='replace')[-4000:]}"
     finally:
         server.kill()
         server.wait()
+
+
+def _start_server(folder: Path, port: int, options: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    command = [
+        find_program(), "server", "start-dev", "--headless", "--ip", "127.0.0.1",
+        "--port", str(port), "--db-filename", str(folder / "temporal.db"), "--log-level", "error",
+        *options,
+    ]  # fmt: skip
+    with log.open("ab") as output:
+        return subprocess.Popen(command, stdout=output, stderr=output)
