@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy import false, true
 from sqlmodel import Session, col, delete, func, select
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -48,6 +49,8 @@ from leadloop.storage.tables import Enrolment, EnrolmentStatus, Wake
 
 WORKFLOW_TASK_TIMEOUT = timedelta(seconds=2)
 _BATCH = 200
+_BULK = 50
+"""Wakes in bulk of a round that is full without them: they go on however many others there are."""
 _AGAIN_SECONDS = 5.0
 _CALL_LIMIT = timedelta(seconds=10)
 """How long a call to Temporal may take; a service that says nothing is asked again later."""
@@ -122,9 +125,7 @@ class Relay:
     def _collect(self) -> list[_Call]:
         due = self._due_watch.is_due()
         with self.env.database.read() as session:
-            wakes = _with_journeys(
-                session, session.exec(select(Wake).order_by(col(Wake.asked_at)).limit(_BATCH)).all()
-            )
+            wakes = _with_journeys(session, _next_wakes(session))
             calls = [self._call(session, enrolment, wake) for wake, enrolment in wakes]
             if due:
                 calls += self._due(
@@ -232,6 +233,14 @@ class Relay:
                             col(Wake.enrolment_id) == call.enrolment_id, col(Wake.token) == call.token
                         )
                     )
+
+
+def _next_wakes(session: Session) -> list[Wake]:
+    """Return the wakes of a round, oldest first; those in bulk come behind the others."""
+    oldest = select(Wake).order_by(col(Wake.asked_at))
+    found = list(session.exec(oldest.where(col(Wake.bulk) == false()).limit(_BATCH)).all())
+    room = max(_BULK, _BATCH - len(found))
+    return [*found, *session.exec(oldest.where(col(Wake.bulk) == true()).limit(room)).all()]
 
 
 def _with_journeys(session: Session, wakes: Sequence[Wake]) -> list[tuple[Wake, Enrolment]]:

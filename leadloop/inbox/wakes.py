@@ -25,15 +25,20 @@ def ask_wake(session: Session, enrolment_id: str, now: datetime, restart: bool =
     else:
         row.token = new_id()
         row.restart = row.restart or restart
+        row.bulk = False
         session.add(row)
 
 
 def ask_first_wakes(session: Session, enrolment_ids: Sequence[str], now: datetime) -> None:
-    """Note that the workflows of journeys that this transaction has begun must be started."""
+    """Note that the workflows of many journeys that this transaction has begun must be started.
+
+    However many they are, others do not wait for them: the relay takes single wakes first.
+    """
     if not enrolment_ids:
         return
     announce(session, WAKES)
     rows = [
-        {"enrolment_id": one, "token": new_id(), "restart": False, "asked_at": now} for one in enrolment_ids
+        {"enrolment_id": one, "token": new_id(), "restart": False, "bulk": True, "asked_at": now}
+        for one in enrolment_ids
     ]
     insert_rows(session, Wake, rows)

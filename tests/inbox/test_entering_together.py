@@ -28,6 +28,7 @@ WAIT = p.WaitStep(id="w", wait=p.WaitSpec(span=p.Span(amount=30, unit="days")))
 JAPAN = when('lead.country == "JP"', lead__country="text")
 AGAIN = p.Reentry(mode="after_exit", cooldown=p.Span(amount=7, unit="days"), most=3)
 PER_RUN = {"id", "enrolment_id", "cause_event_id", "causation_id", "publication_id", "token", "subject_id"}
+PER_RUN |= {"bulk"}  # wakes of many at once let others go first
 
 
 def care(**values: Any) -> p.Plan:

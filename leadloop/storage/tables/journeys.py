@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, text
+from sqlalchemy import Index, false, text
 from sqlmodel import Field, SQLModel
 
 from leadloop.storage.columns import JSON_TYPE, UtcDateTime, enum_type, new_id
@@ -159,10 +159,13 @@ class Wake(SQLModel, table=True):
     """A journey whose workflow must hear that something changed. The relay sends and deletes it."""
 
     __tablename__ = "wake"
+    __table_args__ = (Index("ix_wake_order", "bulk", "asked_at"),)
 
     enrolment_id: str = Field(foreign_key="enrolment.id", primary_key=True)
     token: str = Field(default_factory=new_id)
     """Changes at every request, so that a wake asked for while one is being sent is kept."""
     restart: bool = False
     """Start a new run in place of the old one: its generation is over."""
+    bulk: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """The first one of a journey that began with many others at once; it lets single ones go first."""
     asked_at: datetime = Field(sa_type=UtcDateTime, index=True)
