@@ -28,6 +28,7 @@ from leadloop.storage.database import lock_lead
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import (
     Call,
+    CommandAnswer,
     Deal,
     Due,
     Enrolment,
@@ -126,6 +127,7 @@ def erase_locked(session: Session, env: Environment, lead: Lead, by: str, at: da
     _empty(session, Task, col(Task.lead_id).in_(ids), date=None)
     _empty(session, Operation, col(Operation.enrolment_id).in_(_journeys_of(ids)), reason="")
     session.exec(delete(Due).where(col(Due.lead_id).in_(ids)))
+    session.exec(update(CommandAnswer).values(body=None))  # whomever they are about; they last a day
     _forget_results(session, ids)
     _forget_visitors(session, ids)
     for row in session.exec(select(Lead).where(col(Lead.id).in_(ids))).all():

@@ -67,9 +67,10 @@ class GroupCommit:
         env: Environment,
         *,
         inbox_limit: int,
-        queue_limit: int = QUEUE_LIMIT,
+        queue_limit: int | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        queue_limit = QUEUE_LIMIT if queue_limit is None else queue_limit
         self._env = env
         self._backlog = Backlog(env, inbox_limit, monotonic)
         # PostgreSQL stores one group while the next one is prepared; SQLite has one writer.

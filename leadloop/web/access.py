@@ -85,22 +85,21 @@ OPEN_PATHS = ("/t/", "/u/", "/static/", "/healthz")
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
-_WRONG_PER_SECOND = 5.0
-_WRONG_AT_ONCE = 20
 _log = structlog.get_logger()
 
 
 class Access:
     """ASGI middleware: finds the caller, and refuses whoever may not.
 
-    `loopback` says that the server listens on addresses of this machine only.
+    `loopback` says that the server listens on addresses of this machine only. `wrong` bounds how often an
+    address may be wrong.
     """
 
-    def __init__(self, app: ASGIApp, keys: KeyRing, *, loopback: bool) -> None:
+    def __init__(self, app: ASGIApp, keys: KeyRing, *, loopback: bool, wrong: Throttle) -> None:
         self._app = app
         self._keys = keys
         self._loopback = loopback
-        self._wrong = Throttle(_WRONG_PER_SECOND, _WRONG_AT_ONCE)
+        self._wrong = wrong
         self._exact = {route: route for route in ROUTE_SCOPES if "{" not in route[1]}
         self._patterns = [(route, compile_path(route[1])[0]) for route in ROUTE_SCOPES if "{" in route[1]]
 

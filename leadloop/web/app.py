@@ -36,6 +36,7 @@ from leadloop.web.rendering import Pages
 from leadloop.web.sales_api import sales_router
 from leadloop.web.sales_pages import sales_pages_router
 from leadloop.web.signed_requests import Signatures
+from leadloop.web.throttle import for_wrong_credentials
 from leadloop.web.tracking import tracking_router
 from leadloop.web.unsubscribe import unsubscribe_router
 from leadloop.web.visits import visits_router
@@ -65,7 +66,8 @@ def create_app(
     app = FastAPI(title="leadloop", version=leadloop.__version__, docs_url=None, redoc_url=None)
     keys = KeyRing(env)
     app.add_middleware(Idempotency, env=env)
-    app.add_middleware(Access, keys=keys, loopback=loopback)
+    wrong = for_wrong_credentials()
+    app.add_middleware(Access, keys=keys, loopback=loopback, wrong=wrong)
     app.add_middleware(Guard, public_url=public_url)  # the last one is asked first
     if env.fail is not no_failpoint:
         app.add_middleware(DieBeforeAnswer, fail=env.fail)
@@ -78,8 +80,9 @@ def create_app(
             publication = env.publications.current(session)
         return {"status": "ok", "publication": publication.id}
 
-    app.include_router(events_router(env, GroupCommit(env, inbox_limit=inbox_limit), Signatures(keys)))
-    app.include_router(forms_router(env, pages))
+    commits = GroupCommit(env, inbox_limit=inbox_limit)
+    app.include_router(events_router(env, commits, Signatures(keys, wrong)))
+    app.include_router(forms_router(env, commits, pages))
     app.include_router(sales_router(env))
     app.include_router(leads_router(env))
     app.include_router(erasure_router(env, mailbox))
@@ -87,8 +90,8 @@ def create_app(
     app.include_router(companies_router(env))
     app.include_router(enrolments_router(env))
     app.include_router(journeys_router(env, TemporalPages(temporal_ui, temporal_namespace)))
-    app.include_router(tracking_router(env, tokens, pages))
-    app.include_router(visits_router(env, public_url, sites))
+    app.include_router(tracking_router(env, commits, tokens, pages))
+    app.include_router(visits_router(env, commits, public_url, sites))
     app.include_router(unsubscribe_router(env, tokens, pages))
     app.include_router(pages_router(env, pages))
     app.include_router(sales_pages_router(env, pages))

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from leadloop.inbox.group_commit import BusyError, GroupCommit, RequestKey
+from leadloop.inbox.group_commit import GroupCommit, RequestKey
 from leadloop.inbox.ingest import IncomingEvent, IngestResult
 from leadloop.storage.environment import Environment
 from leadloop.web.access import CALLER, SIGNED
@@ -96,10 +96,7 @@ class _Endpoint:
             except ItemError as error:
                 results[place] = error.result
         if readable:
-            try:
-                future = self._commits.submit(readable, key)
-            except BusyError as error:
-                raise ProblemError(429, str(error), retry_after=error.retry_after) from None
+            future = self._commits.submit(readable, key)
             found: list[IngestResult] = await asyncio.wrap_future(future)
             stored = iter(found)
             results = [next(stored) if one is None else one for one in results]

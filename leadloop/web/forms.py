@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from sqlmodel import Session
 from starlette.datastructures import UploadFile
 
+from leadloop.inbox.group_commit import GroupCommit
 from leadloop.inbox.ingest import IncomingEvent, IngestResult, ingest
 from leadloop.language.plan import Workspace
 from leadloop.language.suggest import Suggestion
@@ -65,7 +66,7 @@ async def _form_fields(request: Request) -> dict[str, Any]:
     return found
 
 
-def forms_router(env: Environment, pages: Pages) -> APIRouter:
+def forms_router(env: Environment, commits: GroupCommit, pages: Pages) -> APIRouter:
     """Return the route of the forms API."""
     router = APIRouter(prefix="/v1", tags=["forms"])
 
@@ -84,8 +85,8 @@ def forms_router(env: Environment, pages: Pages) -> APIRouter:
         entry, errors = _read(form, fields, workspace)
         if errors or entry is None:
             return _refused(request, pages, form, errors)
-        with env.database.write() as session:
-            result = _store(session, env, entry)
+        locks = entry.visitor or str(entry.identity.get("email", ""))
+        result = commits.run(lambda session: _store(session, env, entry), locks)
         if result.erased:  # answered like any other: who was erased is nobody's business
             return _thanks(request, pages, {"status": "accepted"})
         if result.status == "invalid":

@@ -7,19 +7,19 @@ while the first one runs. Answers are kept for a day. Events have their own ids,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leadloop.storage.environment import Environment
-from leadloop.storage.tables import CommandAnswer
+from leadloop.storage.tables import CommandAnswer, Tombstone
 from leadloop.web.access import CALLER, EVENTS_PATH
 from leadloop.web.api_keys import Caller
 from leadloop.web.problems import API_PATH, MEDIA_TYPE, problem
@@ -28,6 +28,8 @@ KEPT = timedelta(days=1)
 KEY_LIMIT = 100
 _RUNNING = timedelta(minutes=1)
 """A command that was not answered for so long died with its server, and may be sent again."""
+_FORGOTTEN = "{}"
+"""What is told where an erasure has emptied the stored answers: the status says what became of it."""
 _COMMANDS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -102,7 +104,7 @@ class Idempotency:
         elif row.request_hmac != request_hmac:
             return _Begun("other")
         elif row.status is not None:
-            return _Begun("answered", row.status, row.body or "")
+            return _Begun("answered", row.status, _FORGOTTEN if row.body is None else row.body)
         elif row.created_at > now - _RUNNING:
             return _Begun("running")
         row.created_at = now
@@ -113,14 +115,21 @@ class Idempotency:
     def _end(self, caller: str, key: str, answer: _Answer) -> None:
         """Keep the answer, or forget the key where the command may be tried again."""
         with self._env.database.write() as session:
-            row = session.get(CommandAnswer, (caller, key))
+            row = session.get(CommandAnswer, (caller, key), with_for_update=True)
             if row is None:
                 return
             if answer.is_final:
-                row.status, row.body = answer.status, answer.body.decode()
+                row.status = answer.status
+                row.body = None if _erased_since(session, row.created_at) else answer.body.decode()
                 session.add(row)
             else:
                 session.delete(row)
+
+
+def _erased_since(session: Session, begun_at: datetime) -> bool:
+    """Return whether somebody was erased while a command ran: its answer may tell what is gone."""
+    erased = select(Tombstone.lead_id).where(col(Tombstone.erased_at) >= begun_at - _RUNNING)
+    return session.exec(erased.limit(1)).first() is not None
 
 
 class _Answer:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError, SQLA
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
+from leadloop.inbox.backlog import BusyError
 from leadloop.inbox.operations.log import OperationError
 from leadloop.sales.commands import SalesError
 from leadloop.storage.database import DatabaseAwayError, StorageError
@@ -91,6 +92,16 @@ def install(app: FastAPI, html_error: HtmlError) -> None:
             response.headers["Retry-After"] = str(error.retry_after)
         return response
 
+    def on_busy(request: Request, error: Exception) -> Response:
+        """Too much is being reported: 429, with a time to come back (RFC 6585, 4)."""
+        assert isinstance(error, BusyError)
+        if "text/html" in request.headers.get("accept", ""):  # a form that a browser sent
+            response = html_error(request, 429, "There is too much to do just now. Please send it again.")
+        else:
+            response = problem(429, str(error))
+        response.headers["Retry-After"] = str(error.retry_after)
+        return response
+
     def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         response = answer(request, error.status_code, str(error.detail))
@@ -133,6 +144,7 @@ def install(app: FastAPI, html_error: HtmlError) -> None:
     app.add_exception_handler(SQLAlchemyError, on_database)
     app.add_exception_handler(DatabaseAwayError, on_database)
     app.add_exception_handler(ProblemError, on_problem)
+    app.add_exception_handler(BusyError, on_busy)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(SalesError, on_sales)

@@ -7,6 +7,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 _MOST_CLIENTS = 10_000
+_WRONG_PER_SECOND = 5.0
+_WRONG_AT_ONCE = 20
 
 
 class Throttle:
@@ -33,3 +35,8 @@ class Throttle:
         if len(self._buckets) > _MOST_CLIENTS:
             self._buckets.popitem(last=False)
         return allowed
+
+
+def for_wrong_credentials() -> Throttle:
+    """Return the bound on wrong keys and wrong signatures of one address, together."""
+    return Throttle(_WRONG_PER_SECOND, _WRONG_AT_ONCE)

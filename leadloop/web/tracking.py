@@ -5,21 +5,24 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 
+import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
 
 from leadloop.delivery.tokens import TokenError, Tokens
+from leadloop.inbox.group_commit import BusyError, GroupCommit
 from leadloop.inbox.ingest import IncomingEvent, ingest
 from leadloop.storage.database import lock_lead, lock_message
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Link, Message
 from leadloop.web.rendering import Pages
 
+_log = structlog.get_logger()
 _PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 
 
-def tracking_router(env: Environment, tokens: Tokens, pages: Pages) -> APIRouter:
+def tracking_router(env: Environment, commits: GroupCommit, tokens: Tokens, pages: Pages) -> APIRouter:
     """Return the routes of the pixel and of tracked links."""
     router = APIRouter(prefix="/t", include_in_schema=False)
 
@@ -27,7 +30,7 @@ def tracking_router(env: Environment, tokens: Tokens, pages: Pages) -> APIRouter
     def open_pixel(token: str, request: Request) -> Response:
         message_id = row_of(tokens.read_open, token)
         if message_id is not None and _is_person(request):
-            record_open(env, message_id)
+            _record_open(env, commits, message_id)
         return Response(_PIXEL, media_type="image/gif")
 
     @router.api_route("/c/{token}", methods=["GET", "HEAD"])
@@ -40,7 +43,7 @@ def tracking_router(env: Environment, tokens: Tokens, pages: Pages) -> APIRouter
         if link is None or not link.url.lower().startswith(("https://", "http://", "mailto:", "tel:")):
             return pages.not_found(request, "This link is not valid.")
         if _is_person(request):
-            record_click(env, link)
+            _record_click(env, commits, link)
         return RedirectResponse(link.url, 302)
 
     return router
@@ -54,31 +57,48 @@ def row_of(read: Callable[[str], str], token: str) -> str | None:
         return None
 
 
-def record_open(env: Environment, message_id: str) -> None:
+def _record_open(env: Environment, commits: GroupCommit, message_id: str) -> None:
     """Record the first opening of a message; later ones say nothing new."""
     with env.database.read() as session:
         seen = session.get(Message, message_id)
     if seen is None or seen.opened_at is not None:
         return
-    with env.database.write() as session:
+
+    def record(session: Session) -> None:
         message = _lock(session, seen)
         if message.opened_at is None:
             message.opened_at = env.clock.now()
             session.add(message)
             _record(session, env, message, "email_opened", {}, f"open:{message.id}")
 
+    _commit(commits, record, seen.lead_id)
 
-def record_click(env: Environment, link: Link) -> None:
+
+def _record_click(env: Environment, commits: GroupCommit, link: Link) -> None:
     """Record one click, and the first one on the message too."""
     with env.database.read() as session:
         seen = session.get(Message, link.message_id)
     if seen is None:
         return
-    with env.database.write() as session:
+
+    def record(session: Session) -> None:
         message = _lock(session, seen)
         message.clicked_at = message.clicked_at or env.clock.now()
         session.add(message)
         _record(session, env, message, "email_clicked", {"url": link.url, "link": link.name}, None)
+
+    _commit(commits, record, seen.lead_id)
+
+
+def _commit(commits: GroupCommit, record: Callable[[Session], None], lead_id: str) -> None:
+    """Have it recorded, although the inbox may be full: a mail program never asks again.
+
+    Only where thousands wait for their commit nothing is recorded: the reader gets the page all the same.
+    """
+    try:
+        commits.run(record, lead_id, may_wait_behind=True)
+    except BusyError:
+        _log.warning("tracking_not_recorded")
 
 
 def _lock(session: Session, message: Message) -> Message:

@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from leadloop.inbox.ingest import IngestResult
+from leadloop.inbox.group_commit import GroupCommit
 from leadloop.inbox.visits import Visit, record_visits
 from leadloop.storage.environment import Environment
 from leadloop.web.problems import ProblemError, field_error
@@ -43,7 +43,9 @@ class _Report(BaseModel):
     visits: Annotated[list[_Reported], Field(min_length=1, max_length=_VISITS_LIMIT)]
 
 
-def visits_router(env: Environment, public_url: str, sites: Iterable[str] = ()) -> APIRouter:
+def visits_router(
+    env: Environment, commits: GroupCommit, public_url: str, sites: Iterable[str] = ()
+) -> APIRouter:
     """Return the routes of the script. `sites` are the origins whose pages may report, besides our own."""
     router = APIRouter(prefix="/t", include_in_schema=False)
     allowed = frozenset({origin_of(public_url), *(origin_of(site) for site in sites)})
@@ -68,11 +70,9 @@ def visits_router(env: Environment, public_url: str, sites: Iterable[str] = ()) 
         read = _read(await request.body())
         visits = [Visit(one.id, one.type, one.properties) for one in read.visits]
 
-        def store() -> list[IngestResult]:
-            with env.database.write() as session:
-                return record_visits(session, env, read.visitor, visits)
-
-        results = await run_in_threadpool(store)
+        results = await run_in_threadpool(
+            commits.run, lambda session: record_visits(session, env, read.visitor, visits), read.visitor
+        )
         refused = [
             field_error(f"visits[{index}].{result.field}", result.problem or "")
             for index, result in enumerate(results)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
 from sqlmodel import func, select
 
+from leadloop.inbox.erasure import erase_lead
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import CommandAnswer, Deal
 from leadloop.web.api_keys import Scope, create_key
+from leadloop.web.idempotency import Idempotency
 from tests.factories import ManualClock, make_lead
 
 
@@ -97,3 +100,34 @@ async def test_wrong_keys_are_refused(client: httpx.AsyncClient, lead_id: str) -
         headers = {"idempotency-key": key}
         reply = await client.post("/v1/deals", json={"lead": lead_id}, headers=headers)
         assert reply.status_code == 400
+
+
+async def test_x5_erasing_somebody_empties_the_stored_answers(
+    env: Environment, client: httpx.AsyncClient, lead_id: str
+) -> None:
+    headers, body = {"idempotency-key": "k"}, {"lead": lead_id, "amount": 1}
+    assert lead_id in (await client.post("/v1/deals", json=body, headers=headers)).text
+    erase_lead(env, lead_id, "tests")
+    with env.database.read() as session:
+        row = session.exec(select(CommandAnswer)).one()
+    assert (row.status, row.body) == (201, None)
+    again = await client.post("/v1/deals", json=body, headers=headers)
+    assert (again.status_code, again.json(), again.headers["idempotency-replayed"]) == (201, {}, "true")
+    assert deals(env) == 1
+
+
+async def test_x5_an_answer_that_comes_after_an_erasure_is_not_stored(
+    env: Environment, client: httpx.AsyncClient, lead_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Idempotency._end
+
+    def end(self: Idempotency, *arguments: Any) -> None:
+        erase_lead(env, lead_id, "tests")  # between the command's commit and its answer
+        real(self, *arguments)
+
+    monkeypatch.setattr(Idempotency, "_end", end)
+    reply = await client.post("/v1/deals", json={"lead": lead_id}, headers={"idempotency-key": "k"})
+    assert reply.status_code == 201
+    with env.database.read() as session:
+        row = session.exec(select(CommandAnswer)).one()
+    assert (row.status, row.body) == (201, None)

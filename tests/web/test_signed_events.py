@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from typing import Any
@@ -124,6 +125,21 @@ async def test_signature_opens_nothing_else(env: Environment, client: httpx.Asyn
     assert (await client.post("/v1/deals", headers=headers)).status_code == 401
     bearer = {"authorization": f"Bearer {key.secret}"}
     assert (await client.post("/v1/events", json=EVENT, headers=bearer)).status_code == 401
+
+
+async def test_a2_wrong_signatures_in_numbers_are_throttled_and_good_ones_are_not(
+    env: Environment, sender: Sender
+) -> None:
+    good = sender.secret
+    sender.secret = "whsec_" + "A" * 32
+    replies = await asyncio.gather(*(sender.post(EVENT, f"msg_{number}") for number in range(300)))
+    throttled = [one for one in replies if one.status_code == 429]
+    assert {one.status_code for one in replies} == {401, 429}
+    assert len(throttled) > 200
+    assert all(one.headers["retry-after"] == "1" for one in throttled)
+    sender.secret = good
+    assert (await sender.post(EVENT)).status_code == 202
+    assert len(stored(env)) == 1
 
 
 async def test_one_of_several_signatures_is_enough(sender: Sender) -> None:

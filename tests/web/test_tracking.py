@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import nullcontext
+
 import httpx
 import pytest
+import structlog
 from sqlmodel import Session, select
 
 from leadloop.delivery.tokens import Tokens
 from leadloop.inbox.applier import apply_once
+from leadloop.inbox.backlog import BusyError
+from leadloop.inbox.grouping import Groups
 from leadloop.leads.consent import may_mail
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Consent, Event, Lead, Link, Message
+from leadloop.web.app import create_app
 from tests.factories import ManualClock, make_enrolment, make_lead, make_message
 
 URL = "https://acme.example/case?a=1&b=資料"
@@ -199,3 +206,61 @@ async def test_mail_of_an_erased_lead_still_leads_on(
     assert (await client.get(f"/t/c/{tokens.click_token(link_id)}")).status_code == 302
     assert (await client.post(f"/u/{tokens.unsubscribe_token(message_id)}")).status_code == 200
     assert events(env, "email_clicked") == []
+
+
+async def test_clicks_and_openings_that_come_together_share_transactions(
+    env: Environment, client: httpx.AsyncClient, tokens: Tokens
+) -> None:
+    mails = [sent_mail(env) for _ in range(10)]
+    paths = [f"/t/c/{tokens.click_token(link_id)}" for _, _, link_id in mails]
+    paths += [f"/t/o/{tokens.open_token(message_id)}.gif" for _, message_id, _ in mails]
+    before = env.database.changes
+    async with asyncio.TaskGroup() as group:
+        with env.database.write() if env.database.is_sqlite else nullcontext():
+            tasks = [group.create_task(client.get(path)) for path in paths]
+            await asyncio.sleep(0.5)
+    assert {task.result().status_code for task in tasks} == {200, 302}
+    found = events(env, "email_clicked") + events(env, "email_opened")
+    assert {one.subject_id for one in found} == {lead_id for lead_id, _, _ in mails}
+    assert len(found) == 20
+    if env.database.is_sqlite:
+        assert env.database.changes - before < 20
+
+
+async def test_full_inbox_takes_clicks_and_turns_forms_and_visits_away(
+    env: Environment, tokens: Tokens
+) -> None:
+    _, _, link_id = sent_mail(env)
+    app = create_app(env, tokens=tokens, public_url="http://127.0.0.1:8080", inbox_limit=0)
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
+        for _ in range(1000):  # until somebody has looked at the inbox
+            reply = await client.post("/v1/forms/contact", json={"email": "a@b.jp"})
+            if reply.status_code == 429:
+                break
+            await asyncio.sleep(0.01)
+        assert (reply.headers["retry-after"], reply.json()["status"]) == ("5", 429)
+        browser = {"accept": "text/html"}
+        page = await client.post("/v1/forms/contact", data={"email": "a@b.jp"}, headers=browser)
+        assert (page.status_code, page.headers["retry-after"]) == (429, "5")
+        assert page.headers["content-type"].startswith("text/html")
+        visit = {"visitor": "0" * 32, "visits": [{"id": "1" * 32, "type": "page_viewed"}]}
+        own = {"origin": "http://127.0.0.1:8080"}
+        assert (await client.post("/t/v", json=visit, headers=own)).status_code == 429
+        assert (await client.get(f"/t/c/{tokens.click_token(link_id)}")).status_code == 302
+    assert len(events(env, "email_clicked")) == 1
+    assert events(env, "page_viewed") == []
+
+
+async def test_link_leads_on_where_a_click_cannot_be_queued(
+    env: Environment, client: httpx.AsyncClient, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_arguments: object) -> None:
+        raise BusyError(1, "too many events wait to be stored")
+
+    _, message_id, link_id = sent_mail(env)
+    monkeypatch.setattr(Groups, "submit", busy)
+    with structlog.testing.capture_logs() as logs:
+        assert (await client.get(f"/t/c/{tokens.click_token(link_id)}")).status_code == 302
+        assert (await client.get(f"/t/o/{tokens.open_token(message_id)}.gif")).status_code == 200
+    assert [one["event"] for one in logs] == ["tracking_not_recorded"] * 2

@@ -1,4 +1,4 @@
-"""The web server on a real socket: slow and idle connections do not keep others out (fault E8)."""
+"""The web server on a real socket: slow and idle connections, and bursts (faults E8 and E10)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from sqlmodel import func, select, text
 
 from leadloop.delivery.tokens import Tokens
 from leadloop.embedded.processes import free_port
 from leadloop.embedded.web_server import running_web
+from leadloop.inbox import group_commit
 from leadloop.storage.environment import Environment
+from leadloop.storage.tables import Event, EventKey
 from leadloop.web import guard
 from leadloop.web.app import create_app
 
@@ -133,3 +139,51 @@ def test_e8_five_thousand_idle_connections(env: Environment) -> None:
         assert len(os.listdir("/proc/self/fd")) > 1000
         assert [post(port) for _ in range(10)] == [202] * 10
         crowd.stdin.close()
+
+
+def test_e10_burst_over_http_is_accepted_or_told_to_come_again(
+    env: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixty requests come while nothing can be committed and 200 events may wait; they come until taken."""
+    requests, batch = 60, 20
+    most_waiting = 3 * 200  # in the queue, and in two groups that are being stored
+    monkeypatch.setattr(group_commit, "QUEUE_LIMIT", 200)
+    answers: list[httpx.Response] = []
+    come_again = threading.Event()
+
+    def post(port: int, number: int) -> int:
+        """Send a batch until it is taken; return how often it was turned away."""
+        events = [
+            {"type": "page_viewed", "email": f"p{one}@example.jp", "id": f"{number}-{one}"}
+            for one in range(batch)
+        ]
+        for turned_away in range(200):
+            reply = httpx.post(f"http://127.0.0.1:{port}/v1/events", json=events, timeout=60)
+            answers.append(reply)
+            if reply.status_code != 429:
+                return turned_away
+            come_again.wait(60)
+            time.sleep(0.05)
+        raise AssertionError("never taken")
+
+    with serving(env, head_seconds=30) as port, ThreadPoolExecutor(requests) as pool:
+        assert httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=60).status_code == 200
+        with env.database.write() as session:
+            if not env.database.is_sqlite:  # its writers wait for each other anyway
+                session.connection().execute(text("LOCK TABLE event_key IN ACCESS EXCLUSIVE MODE"))
+            sent = [pool.submit(post, port, number) for number in range(requests)]
+            deadline = time.monotonic() + 60
+            while len(answers) < requests - most_waiting // batch and time.monotonic() < deadline:
+                time.sleep(0.01)
+            early = list(answers)
+        come_again.set()
+        turned_away = sum(one.result(60) for one in sent)
+
+    assert {one.status_code for one in early} == {429}  # nothing was committed, so nothing was accepted
+    assert turned_away >= len(early) >= requests - most_waiting // batch
+    found = Counter(one.status_code for one in answers)
+    assert found == {202: requests, 429: turned_away}
+    assert all(int(one.headers["retry-after"]) >= 1 for one in answers if one.status_code == 429)
+    with env.database.read() as session:
+        for table in (Event, EventKey):
+            assert session.exec(select(func.count()).select_from(table)).one() == requests * batch
