@@ -11,24 +11,26 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
+from leadloop.delivery.compose import Composed, store
 from leadloop.delivery.handovers import count_handover
 from leadloop.delivery.limits import Hold, cap_hold, window_hold
+from leadloop.delivery.loading import NOTICE
 from leadloop.delivery.smtp import RetryLaterError
 from leadloop.inbox.apply import apply_pending
 from leadloop.inbox.operations.pausing import PAUSED
-from leadloop.inbox.operations.scenario_pauses import scenario_pause
+from leadloop.inbox.operations.scenario_pauses import pause_key, scenario_pause
 from leadloop.inbox.operations.sending import KILL_SWITCH, is_stopped
 from leadloop.inbox.restored import RESTORED, is_restored
 from leadloop.leads.consent import may_mail
 from leadloop.storage.columns import new_id
 from leadloop.storage.database import lock_enrolment, lock_lead, lock_message
 from leadloop.storage.environment import Environment
+from leadloop.storage.switches import read_switches
 from leadloop.storage.tables import Enrolment, EnrolmentStatus, Lead, Message, MessageStatus
 
 SUPERSEDED = "superseded"
 ADDRESS_CHANGED = "address_changed"
 OPEN = (MessageStatus.NEW, MessageStatus.HELD)
-NOTICE = "notice"
 
 _SALES_HOLD = timedelta(days=1)
 _PAUSE_HOLD = timedelta(hours=1)
@@ -53,34 +55,48 @@ class LockedMessage:
     message: Message
 
 
-def lock_for(session: Session, message_id: str, apply_in: Environment | None = None) -> LockedMessage:
+def lock_for(
+    session: Session, message_id: str, apply_in: Environment | None = None, known: Message | None = None
+) -> LockedMessage:
     """Lock a message's rows; with `apply_in`, the lead's pending events are applied in between.
 
+    `known` is the message as it was read before: which lead and journey it is of never changes.
     Raises `RowMissingError`.
     """
-    known = session.get(Message, message_id) or lock_message(session, message_id)
+    known = known or session.get(Message, message_id) or lock_message(session, message_id)
     lead = lock_lead(session, known.lead_id)
     if apply_in is not None:
         apply_pending(session, apply_in, lead, apply_in.clock.now())
     return LockedMessage(lead, lock_enrolment(session, known.enrolment_id), lock_message(session, message_id))
 
 
-def claim_message(session: Session, env: Environment, message_id: str, generation: int) -> Claim:
+def claim_message(
+    session: Session,
+    env: Environment,
+    message_id: str,
+    generation: int,
+    known: Message | None = None,
+    composed: Composed | None = None,
+) -> Claim:
     """Take the mail for this attempt, or say why not. The caller commits.
 
-    A refusal is written to the row: `skipped` or `held`, with its reason. Raises `RetryLaterError` for
-    a notice that must wait, and for every message while the gate is closed: the row stays as it is then.
+    `known` is the message as it was read before; `composed` what was rendered and is not stored yet: it
+    is stored with the claim, or with what holds the mail back. A refusal is written to the row: `skipped`
+    or `held`, with its reason. Raises `RetryLaterError` for a notice that must wait, and for every message
+    while the gate is closed: the row stays as it is then.
     """
+    rows = lock_for(session, message_id, apply_in=env, known=known)
+    read_switches(session, (RESTORED, KILL_SWITCH, pause_key(rows.enrolment.scenario)))
     if is_restored(session):
         raise RetryLaterError(RESTORED)
-    rows = lock_for(session, message_id, apply_in=env)
     now = env.clock.now()
     message = rows.message
+    rendered_to = composed.to if composed is not None else message.rendered_to
     if generation < rows.enrolment.generation:
         return Claim(SUPERSEDED)
     if message.status not in OPEN:
         return Claim(message.status.value)
-    if message.kind != NOTICE and message.rendered_to != rows.lead.email and rows.lead.email:
+    if message.kind != NOTICE and rendered_to != rows.lead.email and rows.lead.email:
         return Claim(ADDRESS_CHANGED)
     refusal = _skip_reason(session, env, rows, now) or _hold(session, env, rows, now)
     if isinstance(refusal, Hold) and message.kind == NOTICE:
@@ -95,10 +111,13 @@ def claim_message(session: Session, env: Environment, message_id: str, generatio
         message.claim_token, message.claim_generation = new_id(), generation
         message.claimed_at = now
         message.attempts += 1
-        count_handover(session, message.id)
+    if composed is not None and message.status != MessageStatus.SKIPPED:
+        store(session, message, composed)
     session.add(message)
-    token = message.claim_token if message.status == MessageStatus.SENDING else None
-    return Claim(message.status.value, token)
+    if message.status != MessageStatus.SENDING:
+        return Claim(message.status.value)
+    count_handover(session, message.id)
+    return Claim(message.status.value, message.claim_token)
 
 
 def _skip_reason(session: Session, env: Environment, rows: LockedMessage, now: datetime) -> str | None:

@@ -10,8 +10,8 @@ from typing import Any
 from sqlmodel import Session, delete
 
 from leadloop.delivery.addresses import AddressError, checked_address
-from leadloop.delivery.claim import NOTICE
 from leadloop.delivery.context import build_context
+from leadloop.delivery.loading import NOTICE
 from leadloop.delivery.mime import Mail, build_mime
 from leadloop.delivery.notices import (
     NOTICE_PREFIX,
@@ -177,11 +177,17 @@ def _render(renderer: Renderer, source: Draft) -> Rendered:
     return render()  # once more: a busy machine can be slow, a bomb is slow each time
 
 
-def store(session: Session, message: Message, composed: Composed) -> None:
-    """Write the rendered mail to its row, and its links; the caller holds the lock."""
-    session.exec(delete(Link).where(Link.message_id == message.id))  # type: ignore[arg-type]
+def put_body(message: Message, composed: Composed) -> None:
+    """Write the rendered mail on its row."""
     message.subject, message.rendered_to = composed.subject, composed.to
     message.text_body, message.html_body = composed.text, composed.html
+
+
+def store(session: Session, message: Message, composed: Composed) -> None:
+    """Write the rendered mail to its row, and its links; the caller holds the lock."""
+    if message.subject is not None:  # it was rendered before, for another address
+        session.exec(delete(Link).where(Link.message_id == message.id))  # type: ignore[arg-type]
+    put_body(message, composed)
     session.add(message)
     session.add_all(composed.links)
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import zlib
-from typing import Any, cast
 
-from sqlalchemy import CursorResult
+from sqlalchemy import Table, bindparam, update
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, update
+from sqlmodel import Session
 
 from leadloop.storage.tables import Handover
 
 _SLOTS = 16
 """Rows that share the count: claims of different messages seldom wait for the same one."""
+_TABLE: Table = Handover.__table__  # type: ignore[attr-defined]
+_MORE = (
+    update(_TABLE).where(_TABLE.c.slot == bindparam("row")).values(number=_TABLE.c.number + bindparam("more"))
+)
 
 
 def count_handover(session: Session, message_id: str) -> None:
@@ -32,5 +35,5 @@ def add_handovers(session: Session, slot: int, number: int) -> None:
 
 
 def _add(session: Session, slot: int, number: int) -> bool:
-    statement = update(Handover).where(col(Handover.slot) == slot).values(number=Handover.number + number)
-    return cast("CursorResult[Any]", session.exec(statement)).rowcount == 1
+    session.flush()
+    return session.connection().execute(_MORE, {"row": slot, "more": number}).rowcount == 1

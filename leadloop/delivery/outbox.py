@@ -1,7 +1,8 @@
 """The outbox: takes a message row to the mail server, at most once, and loses none silently.
 
-    render and store -> open up to RCPT -> claim (commit) -> DATA -> record (commit)
+    render -> open up to RCPT -> store and claim (commit) -> DATA -> record (commit)
 
+Where the server does not take it now, the rendered mail is stored too: a later attempt sends the same.
 A process that dies after the claim leaves `sending` behind. The next attempt finds it and makes it
 `uncertain`: it counts as sent and is never sent again by itself.
 """
@@ -11,30 +12,36 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import structlog
-from sqlalchemy import CursorResult, update
-from sqlmodel import Session, col
 
 from leadloop.delivery import claim as claims
 from leadloop.delivery.addresses import AddressError
-from leadloop.delivery.claim import NOTICE, OPEN, SUPERSEDED, claim_message, lock_for
-from leadloop.delivery.compose import Addresses, compose, draft, mime_of, store
+from leadloop.delivery.claim import OPEN, SUPERSEDED, claim_message, lock_for
+from leadloop.delivery.compose import (
+    Addresses,
+    Composed,
+    Draft,
+    compose,
+    draft,
+    mime_of,
+    put_body,
+    store,
+)
+from leadloop.delivery.loading import load
 from leadloop.delivery.mime import HeaderError
+from leadloop.delivery.recording import Outcome, record
 from leadloop.delivery.render import Renderer, RenderError
 from leadloop.delivery.smtp import ConnectionLostAfterDataError, PermanentRefusalError, RetryLaterError
 from leadloop.delivery.tokens import Tokens
 from leadloop.failpoints import FailPoint, no_failpoint
-from leadloop.inbox.exits import unsent_reason
-from leadloop.inbox.ingest import IncomingEvent, ingest
 from leadloop.inbox.operations.sending import KILL_SWITCH
-from leadloop.inbox.restored import RESTORED, is_restored
+from leadloop.inbox.restored import RESTORED
 from leadloop.journey.failures import GAVE_UP, REFUSED
-from leadloop.storage.database import RowMissingError
 from leadloop.storage.environment import Environment
 from leadloop.storage.outages import is_outage
-from leadloop.storage.tables import Enrolment, EnrolmentStatus, Lead, Message, MessageStatus
+from leadloop.storage.tables import Message, MessageStatus
 
 GIVE_UP_AFTER = timedelta(hours=24)
 """So long a mail is tried again, in scenario time, before it has failed."""
@@ -63,6 +70,10 @@ class Sender(Protocol):
 class _Ready:
     """A rendered mail and its envelope."""
 
+    message: Message
+    """The row as it was read, with the rendered body."""
+    composed: Composed | None
+    """What is not stored yet."""
     sender: str
     to: str
     content: bytes
@@ -108,7 +119,7 @@ class Outbox:
         """
         now = self._env.clock.now()
         with self._env.database.read() as session:
-            message, _, _ = _load(session, message_id)
+            message = load(session, message_id).message
         if message.tried_since is None:  # nothing was claimed, so no transaction has noted it yet
             with self._env.database.write() as session:
                 message = lock_for(session, message_id).message
@@ -125,7 +136,10 @@ class Outbox:
                 transaction = self._sender.open(ready.sender, ready.to)
             except PermanentRefusalError as error:
                 return self._finish(message_id, MessageStatus.FAILED, _refusal(error), error.reply_code)
-            status = self._claim_and_send(message_id, generation, transaction, ready.content)
+            except RetryLaterError:
+                self._keep(ready)
+                raise
+            status = self._claim_and_send(ready, generation, transaction)
             if status != claims.ADDRESS_CHANGED:
                 return status
         raise RetryLaterError("address_keeps_changing")
@@ -133,9 +147,13 @@ class Outbox:
     def _prepare(self, message_id: str, generation: int) -> _Ready | str:
         """Return the rendered mail, or the status that ends this attempt."""
         with self._env.database.read() as session:
-            if is_restored(session):  # the claim asks again; this one saves the connection
-                raise RetryLaterError(RESTORED)
-            message, lead, enrolment = _load(session, message_id)
+            loaded = load(session, message_id)
+            message, lead, enrolment = loaded.message, loaded.lead, loaded.enrolment
+            source: Draft | None = None
+            if message.status in OPEN and loaded.recipient and message.rendered_to != loaded.recipient:
+                source = draft(session, self._env, self._addresses, message, lead, enrolment)
+        if loaded.is_restored:  # the claim asks again; this one saves the connection
+            raise RetryLaterError(RESTORED)
         if generation < enrolment.generation:
             return SUPERSEDED
         if message.status == MessageStatus.SENDING:
@@ -144,10 +162,10 @@ class Outbox:
             return message.status.value
         if lead.erased_at is not None:
             return self._finish(message_id, MessageStatus.SKIPPED, "erased")
-        if not _recipient(message, lead):
+        if not loaded.recipient:
             return self._finish(message_id, MessageStatus.SKIPPED, "no_address")
         try:
-            return self._rendered(message, lead, enrolment)
+            return self._rendered(message, source)
         except RenderError as error:
             reason = f"render_{error.code}: {error.message}"
         except AddressError:
@@ -156,28 +174,31 @@ class Outbox:
             reason = "bad_header"
         return self._finish(message_id, MessageStatus.FAILED, reason)
 
-    def _rendered(self, message: Message, lead: Lead, enrolment: Enrolment) -> _Ready | str:
-        """Render and store the mail if that wasn't done for this address."""
-        database = self._env.database
-        if message.subject is None or message.rendered_to != _recipient(message, lead):
-            with database.read() as session:
-                source = draft(session, self._env, self._addresses, message, lead, enrolment)
+    def _rendered(self, message: Message, source: Draft | None) -> _Ready:
+        """Render the draft, or take the body that was stored for this address."""
+        composed = None
+        if source is not None:
             composed = compose(self._renderer, self._addresses, message.id, source)
-            with database.write() as session:
-                message = lock_for(session, message.id).message
-                if message.status not in OPEN:
-                    return message.status.value
-                store(session, message, composed)
+            put_body(message, composed)
         publication = self._env.publications.get(message.publication_id).publication
-        return _Ready(*mime_of(message, publication, self._addresses, self._env.clock.now()))
+        mime = mime_of(message, publication, self._addresses, self._env.clock.now())
+        return _Ready(message, composed, *mime)
 
-    def _claim_and_send(
-        self, message_id: str, generation: int, transaction: Transaction, content: bytes
-    ) -> str:
+    def _keep(self, ready: _Ready) -> None:
+        """Store what was rendered, though the server did not take it now: a later attempt sends just that."""
+        if ready.composed is None:
+            return
+        with self._env.database.write() as session:
+            message = lock_for(session, ready.message.id, known=ready.message).message
+            if message.status in OPEN:
+                store(session, message, ready.composed)
+
+    def _claim_and_send(self, ready: _Ready, generation: int, transaction: Transaction) -> str:
+        message = ready.message
         self._fail("before_claim")
         try:
             with self._env.database.write() as session:
-                claim = claim_message(session, self._env, message_id, generation)
+                claim = claim_message(session, self._env, message.id, generation, message, ready.composed)
         except BaseException:
             transaction.abandon()
             raise
@@ -186,61 +207,34 @@ class Outbox:
             return claim.status
         self._fail("after_claim")
         try:
-            code = transaction.deliver(content, lambda: self._fail("after_data"))
+            code = transaction.deliver(ready.content, lambda: self._fail("after_data"))
         except RetryLaterError:  # the server said that it did not take it
-            status = self._record(message_id, claim.token, MessageStatus.NEW, None)
+            status = self._record(message, claim.token, Outcome(MessageStatus.NEW))
             if status == MessageStatus.SKIPPED:  # the journey ended meanwhile
                 return status
             raise
         except PermanentRefusalError as error:
-            reason, code = _refusal(error), error.reply_code
-            return self._record(message_id, claim.token, MessageStatus.FAILED, reason, code)
+            refused = Outcome(MessageStatus.FAILED, _refusal(error), error.reply_code)
+            return self._record(message, claim.token, refused)
         except ConnectionLostAfterDataError as error:
-            return self._record(message_id, claim.token, MessageStatus.UNCERTAIN, error.code)
+            return self._record(message, claim.token, Outcome(MessageStatus.UNCERTAIN, error.code))
         self._fail("after_250")
-        return self._record(message_id, claim.token, MessageStatus.SENT, None, code)
+        return self._record(message, claim.token, Outcome(MessageStatus.SENT, reply_code=code))
 
-    def _record(
-        self, message_id: str, token: str, status: MessageStatus, reason: str | None, code: int | None = None
-    ) -> str:
+    def _record(self, message: Message, token: str, outcome: Outcome) -> str:
         """Write what came of it, only for the holder of the claim; return the row's status."""
         self._fail("before_record")
         with self._env.database.write() as session:
-            now = self._env.clock.now()
-            rows = lock_for(session, message_id)
-            if status == MessageStatus.NEW and rows.enrolment.status == EnrolmentStatus.ENDED:
-                status, reason = MessageStatus.SKIPPED, unsent_reason(rows.enrolment.outcome)
-            sent_at = now if status == MessageStatus.SENT else None
-            kept_token = None if status == MessageStatus.NEW else token
-            since = rows.message.tried_since or (now if status == MessageStatus.NEW else None)
-            # A refusal may come after another attempt gave this one up: then nobody asks again.
-            expected = [MessageStatus.SENDING]
-            if status != MessageStatus.NEW:
-                expected.append(MessageStatus.UNCERTAIN)
-            fenced = (
-                update(Message)
-                .where(
-                    col(Message.id) == message_id,
-                    col(Message.claim_token) == token,
-                    col(Message.status).in_(expected),
-                )
-                .values(
-                    status=status,
-                    reason=reason,
-                    reply_code=code,
-                    sent_at=sent_at,
-                    claim_token=kept_token,
-                    tried_since=since,
-                )
-            )
-            written = cast(CursorResult[Any], session.exec(fenced)).rowcount == 1
-            session.refresh(rows.message)
-            if written and status == MessageStatus.SENT and rows.message.kind != NOTICE:
-                _tell_sent(session, self._env, rows.message)
-            final = rows.message.status.value
+            status = record(session, self._env, message, token, outcome).value
         self._fail("after_record")
-        _log.info("message_recorded", message_id=message_id, status=final, reason=reason, reply_code=code)
-        return final
+        _log.info(
+            "message_recorded",
+            message_id=message.id,
+            status=status,
+            reason=outcome.reason,
+            reply_code=outcome.reply_code,
+        )
+        return status
 
     def _finish(self, message_id: str, status: MessageStatus, reason: str, code: int | None = None) -> str:
         """End a message that was never claimed; return the row's status."""
@@ -270,37 +264,7 @@ class Outbox:
         return held and cast(datetime, message.hold_until) > self._env.clock.now()
 
 
-def _load(session: Session, message_id: str) -> tuple[Message, Lead, Enrolment]:
-    message = session.get(Message, message_id)
-    enrolment = session.get(Enrolment, message.enrolment_id) if message else None
-    lead = session.get(Lead, message.lead_id) if message else None
-    while lead is not None and lead.merged_into is not None:
-        lead = session.get(Lead, lead.merged_into)
-    if message is None or enrolment is None or lead is None:
-        raise RowMissingError(f"no message {message_id}, or its lead or enrolment is missing")
-    return message, lead, enrolment
-
-
-def _recipient(message: Message, lead: Lead) -> str | None:
-    return message.to_address if message.kind == NOTICE else lead.email
-
-
 def _refusal(error: PermanentRefusalError) -> str:
     """Return the reason of a refusal: the reply of the server, and whether it is of more than the address."""
     reply = f"{error.code} {error.status}".strip()
     return reply if error.of_address else f"{REFUSED} {reply}"
-
-
-def _tell_sent(session: Session, env: Environment, message: Message) -> None:
-    """Record the fact for the lead's journeys and story."""
-    sent = IncomingEvent(
-        type="email_sent",
-        lead_id=message.lead_id,
-        external_id=f"message:{message.id}:sent",
-        source="engine",
-        trust="verified",
-        message_id=message.id,
-    )
-    (result,) = ingest(session, env, [sent])
-    if result.status not in ("accepted", "duplicate"):
-        _log.error("email_sent_refused", message_id=message.id, field=result.field, problem=result.problem)

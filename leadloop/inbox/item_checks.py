@@ -38,7 +38,7 @@ def _check(env: Environment, rules: EventRules, place: int, item: IncomingEvent,
     if item.external_id is not None:
         if not 0 < len(item.external_id) <= _ID_LIMIT:
             raise InvalidItemError("id", f"an id has 1 to {_ID_LIMIT} characters")
-        key, body_hmac = (item.source, item.external_id), _body_hash(env, item)
+        key, body_hmac = (item.source, item.external_id), body_hash(env, item)
     email_hmac = None
     if item.lead_id is None:
         if item.email is None:
@@ -50,7 +50,8 @@ def _check(env: Environment, rules: EventRules, place: int, item: IncomingEvent,
     return Ready(place, item, properties, occurred_at, new_id(), key, body_hmac or "", email_hmac)
 
 
-def _body_hash(env: Environment, item: IncomingEvent) -> str:
+def body_hash(env: Environment, item: IncomingEvent) -> str:
+    """Return the HMAC of what an event says, so that the same id with another body is noticed."""
     body = {
         "type": item.type,
         "properties": item.properties,

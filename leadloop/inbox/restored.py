@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from leadloop.contracts import Watermark
 from leadloop.storage.environment import Environment
+from leadloop.storage.switches import switch
 from leadloop.storage.tables import Setting
 
 RESTORED = "restored"
@@ -32,7 +33,7 @@ WORDS = {
 
 def is_restored(session: Session) -> bool:
     """Return whether the gate is closed."""
-    return session.get(Setting, RESTORED) is not None
+    return switch(session, RESTORED) is not None
 
 
 def gate_is_closed(env: Environment) -> bool:

@@ -30,9 +30,12 @@ from leadloop.storage.tables import Blob, PublicationRow
 _Shape = TypeVar("_Shape", bound=PlanModel)
 _STREAMS = TypeAdapter(dict[str, Stream])
 _SEGMENTS = TypeAdapter(dict[str, Segment])
-_NEWEST = select(PublicationRow.id).order_by(
-    col(PublicationRow.published_at).desc(), col(PublicationRow.id).desc()
+_NEWEST = (
+    select(PublicationRow.id)
+    .order_by(col(PublicationRow.published_at).desc(), col(PublicationRow.id).desc())
+    .limit(1)
 )
+_CURRENT = "leadloop_current_publication"
 
 
 class NotPublishedError(StorageError):
@@ -63,13 +66,19 @@ class PublicationStore:
         self._lock = threading.Lock()
 
     def current(self, session: Session | None = None) -> StoredPublication:
-        """Return what is live now. Raises `NotPublishedError` before the first publication."""
+        """Return what is live now, the same all through a transaction.
+
+        Raises `NotPublishedError` before the first publication.
+        """
         if session is None:
             with self._database.read() as own:
                 return self.current(own)
-        newest = session.exec(_NEWEST).first()
+        newest: str | None = session.info.get(_CURRENT)
         if newest is None:
-            raise NotPublishedError("nothing is published yet; run `leadloop publish`")
+            newest = session.connection().execute(_NEWEST).scalar()
+            if newest is None:
+                raise NotPublishedError("nothing is published yet; run `leadloop publish`")
+            session.info[_CURRENT] = newest
         return self.get(newest, session)
 
     def get(self, publication_id: str, session: Session | None = None) -> StoredPublication:
@@ -141,6 +150,7 @@ def publish(
     )  # fmt: skip
     session.add(row)
     session.flush()
+    session.info.pop(_CURRENT, None)
     return row.id
 
 

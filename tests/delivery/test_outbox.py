@@ -441,10 +441,16 @@ def test_outbox_refuses_an_older_generation(world: World, sink: Sink) -> None:
 
 
 def test_outbox_renders_again_for_a_new_address(world: World, sink: Sink) -> None:
+    sink.replies = {"RCPT": ["451 later", "250 ok"]}
     message_id = world.ask()
+    with pytest.raises(RetryLaterError):
+        world.deliver(message_id)
+    assert world.message(message_id).rendered_to == world.email
+    moved: list[str] = []
 
     def move(name: str) -> None:
-        if name == "before_claim" and world.message(message_id).rendered_to == world.email:
+        if name == "before_claim" and not moved:
+            moved.append(name)
             world.change(lambda session, lead, _: setattr(lead, "email", "new@example.jp"))
 
     outbox = Outbox(world.env, world.outbox._renderer, world.sender, world.tokens, URL, move)

@@ -55,9 +55,9 @@ GUARDS = (
     ),
     Guard(
         "only the holder of a claim records",
-        "leadloop/delivery/outbox.py",
-        (("                    col(Message.claim_token) == token,\n", ""),
-         ("                    col(Message.status).in_(expected),\n", "")),
+        "leadloop/delivery/recording.py",
+        (('        _TABLE.c.claim_token == bindparam("token"),\n', ""),
+         ('        _TABLE.c.status.in_(bindparam("expected", expanding=True)),\n', "")),
         ("tests/delivery/test_outbox.py",),
     ),
     Guard(

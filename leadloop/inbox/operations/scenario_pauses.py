@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
 from leadloop.inbox.operations.pausing import SCENARIO, pause, resume
+from leadloop.storage.switches import switch
 from leadloop.storage.tables import Enrolment, EnrolmentStatus, Setting
 
 if TYPE_CHECKING:
@@ -36,17 +37,20 @@ class ScenarioPause:
 
 def scenario_pause(session: Session, scenario: str) -> ScenarioPause | None:
     """Return the pause of a scenario that holds now."""
-    found = read_pause(session.get(Setting, f"{PREFIX}{scenario}"))
+    value = switch(session, pause_key(scenario))
+    found = read_pause(scenario, value) if value is not None else None
     return found if found is not None and found.on else None
 
 
-def read_pause(row: Setting | None) -> ScenarioPause | None:
+def pause_key(scenario: str) -> str:
+    """Return the key of a scenario's row in `setting`."""
+    return f"{PREFIX}{scenario}"
+
+
+def read_pause(scenario: str, value: dict[str, Any]) -> ScenarioPause:
     """Return what a row of `setting` says."""
-    if row is None:
-        return None
-    value = row.value
     return ScenarioPause(
-        row.key.removeprefix(PREFIX),
+        scenario,
         bool(value["on"]),
         str(value["clock"]),
         datetime.fromisoformat(str(value["since"])),
@@ -59,15 +63,15 @@ def pauses(session: Session) -> list[ScenarioPause]:
     rows = session.exec(
         select(Setting).where(col(Setting.key).startswith(PREFIX)).order_by(col(Setting.key))
     ).all()
-    return [found for row in rows if (found := read_pause(row)) is not None]
+    return [read_pause(row.key.removeprefix(PREFIX), row.value) for row in rows]
 
 
 def write_pause(session: Session, scenario: str, on: bool, clock: str, since: datetime) -> None:
     """Say that a scenario is paused, or that its journeys are to be resumed."""
-    row = session.get(Setting, f"{PREFIX}{scenario}", with_for_update=True)
+    row = session.get(Setting, pause_key(scenario), with_for_update=True)
     value: dict[str, Any] = {"on": on, "clock": clock, "since": since.isoformat(), "settled": False}
     if row is None:
-        row = Setting(key=f"{PREFIX}{scenario}", value=value)
+        row = Setting(key=pause_key(scenario), value=value)
     row.value = value
     session.add(row)
 

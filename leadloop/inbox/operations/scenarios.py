@@ -15,10 +15,10 @@ from leadloop.inbox.clocks import RUN
 from leadloop.inbox.operations.commands import check_clock
 from leadloop.inbox.operations.log import Caller, OperationError, transaction, write_operation
 from leadloop.inbox.operations.scenario_pauses import (
-    PREFIX,
     ScenarioPause,
     follow_scenario,
     out_of_line,
+    pause_key,
     pauses,
     read_pause,
     scenario_pause,
@@ -139,11 +139,10 @@ def _settle_one(env: Environment, enrolment_id: str, lead_id: str) -> None:
 def _end(env: Environment, wish: ScenarioPause) -> None:
     """Note that nobody is left, or forget a pause that is over."""
     with env.database.write() as session:
-        row = session.get(Setting, f"{PREFIX}{wish.scenario}", with_for_update=True)
-        present = read_pause(row)
+        row = session.get(Setting, pause_key(wish.scenario), with_for_update=True)
         if (
             row is None
-            or present != wish
+            or read_pause(wish.scenario, row.value) != wish
             or session.exec(select(Enrolment.id).where(*out_of_line(wish)).limit(1)).first()
         ):
             return

@@ -18,6 +18,7 @@ from leadloop.inbox.putting_off import PutOff
 from leadloop.inbox.wakes import ask_wake
 from leadloop.storage.database import announce, lock_enrolment, lock_lead
 from leadloop.storage.environment import Environment
+from leadloop.storage.switches import switch
 from leadloop.storage.tables import Message, MessageStatus, Operation, Setting
 
 KILL_SWITCH = "kill_switch"
@@ -75,8 +76,8 @@ def read_sending(session: Session) -> Sending:
 
 def is_stopped(session: Session) -> bool:
     """Return whether no mail may leave."""
-    row = session.get(Setting, KILL_SWITCH)
-    return row is not None and bool(row.value.get("on"))
+    value = switch(session, KILL_SWITCH)
+    return value is not None and bool(value.get("on"))
 
 
 def stop_sending(env: Environment, caller: Caller) -> SendingResult:
