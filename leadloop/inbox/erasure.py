@@ -24,6 +24,8 @@ from leadloop.inbox.operations.log import Caller, write_operation
 from leadloop.leads.addresses import AddressError, email_key
 from leadloop.leads.consent import suppress, suppression_hash
 from leadloop.leads.identity import EMAIL
+from leadloop.sales.offers import withdraw_offers
+from leadloop.sales.tasks import withdraw_tasks
 from leadloop.storage.database import lock_lead
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import (
@@ -105,6 +107,8 @@ def erase_locked(session: Session, env: Environment, lead: Lead, by: str, at: da
     session.add(lead)
     ended = len(application.open_journeys)
     exits.end_journeys(application, ())
+    withdraw_tasks(session, lead, None, at)  # what earlier journeys left with sales, too
+    withdraw_offers(session, lead, None, exits.ERASED, at, accepted=True)
     tombstone = Tombstone(
         lead_id=lead.id,
         erased_at=at,

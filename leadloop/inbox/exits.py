@@ -56,7 +56,8 @@ def end_journey(application: Application, enrolment: Enrolment, outcome: str, re
     _drop_unsent(session, enrolment.id, outcome)
     drop_calls(session, enrolment.id)
     now = application.now
-    withdraw_tasks(session, application.lead, enrolment.id, now)
+    if outcome != UNSUBSCRIBED:  # a call or a letter is not a mail: who refuses mails may still be called
+        withdraw_tasks(session, application.lead, enrolment.id, now)
     all_offers = outcome in (ERASED, RESTARTED)
     if withdraw_offers(session, application.lead, enrolment.id, outcome, now, accepted=all_offers):
         sync_sales_lock(application)

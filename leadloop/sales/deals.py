@@ -128,8 +128,8 @@ def _lose(session: Session, lead: Lead, deal: Deal, event: Event, now: datetime)
     deal.revisit_on = revisit_date(revisit_on) if isinstance(revisit_on, str) else None
     session.add(deal)
     session.flush()
-    if own_open_deals(session, lead):  # sales still works on this person
-        lead.in_sales = True
+    if own_open_deals(session, lead):  # one of several: who was with sales stays there
+        lead.in_sales = bool(open_offers(session, lead))
         return
     close_offers(session, lead, OfferStatus.LOST, deal.reason or "deal_lost", now)
     lead.last_owner = owner or lead.last_owner

@@ -137,16 +137,16 @@ def expire_offer(session: Session, lead: Lead, offer_key: str, now: datetime) ->
 
 
 def withdraw_offers(
-    session: Session, lead: Lead, enrolment_id: str, reason: str, now: datetime, *, accepted: bool
+    session: Session, lead: Lead, enrolment_id: str | None, reason: str, now: datetime, *, accepted: bool
 ) -> int:
-    """Take back the open offers of a journey that ended; return how many there were.
+    """Take back the open offers of a journey that ended, or (None) all of the lead; return how many.
 
     Without `accepted` only those nobody answered: what sales works on stays with sales.
     """
     rows = [
         one
         for one in open_offers(session, lead)
-        if one.enrolment_id == enrolment_id and (accepted or one.status == OfferStatus.OFFERED)
+        if enrolment_id in (None, one.enrolment_id) and (accepted or one.status == OfferStatus.OFFERED)
     ]
     for offer in rows:
         _end(session, lead, offer, OfferStatus.WITHDRAWN, reason, now)

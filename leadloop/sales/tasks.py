@@ -135,13 +135,12 @@ def withdraw_task(session: Session, lead: Lead, task_key: str, now: datetime) ->
     return task
 
 
-def withdraw_tasks(session: Session, lead: Lead, enrolment_id: str, now: datetime) -> int:
-    """Take back the open tasks of a journey that ended; return how many there were."""
-    rows = session.exec(
-        select(Task).where(
-            Task.lead_id == lead.id, Task.enrolment_id == enrolment_id, col(Task.status).in_(OPEN)
-        )
-    ).all()
+def withdraw_tasks(session: Session, lead: Lead, enrolment_id: str | None, now: datetime) -> int:
+    """Take back the open tasks of a journey that ended, or (None) all of the lead; return how many."""
+    statement = select(Task).where(Task.lead_id == lead.id, col(Task.status).in_(OPEN))
+    if enrolment_id is not None:
+        statement = statement.where(Task.enrolment_id == enrolment_id)
+    rows = session.exec(statement).all()
     for task in rows:
         task.status = TaskStatus.WITHDRAWN
         task.done_at = now

@@ -9,14 +9,15 @@ import pytest
 from sqlmodel import select
 
 from leadloop.inbox.doctor import examine
+from leadloop.inbox.erasure import erase_lead
 from leadloop.language import plan as p
 from leadloop.sales import commands
 from leadloop.sales.commands import SalesError
 from leadloop.sales.offers import company_people
 from leadloop.storage.environment import Environment
-from leadloop.storage.tables import Company, Lead, Offer, Task, TaskStatus
+from leadloop.storage.tables import Company, Lead, Offer, OfferStatus, Task, TaskStatus
 from tests.factories import NOW, make_lead
-from tests.inbox.driver import calls, mails, settle
+from tests.inbox.driver import calls, mails, report, settle
 from tests.inbox.played import END, enter, environment, lead_of, plan_of, row_of
 
 
@@ -162,6 +163,32 @@ def test_overdue_task_is_withdrawn_where_the_journey_goes_on(tmp_path: Path) -> 
     notices = [(one.template, one.to_address) for one in mails(env, "notice")]
     assert notices[1:] == [("notice:overdue", "manager@acme.example")]
     assert commands.finish_task(env, task_of(env).id, "connected").no_op == "already_withdrawn"
+
+
+def test_task_of_a_lead_that_refuses_mails_stays(tmp_path: Path) -> None:
+    env = environment(tmp_path, plan_of(ASK, QUALIFY))
+    journey = enter(env)
+    settle(env)
+    report(env, "unsubscribed", lead_id=journey.lead_id, properties={"topic": "*"}, source="tracking")
+    settle(env)
+    assert row_of(env, journey.id).outcome == "unsubscribed"
+    assert task_of(env).status == TaskStatus.OPEN
+    assert commands.finish_task(env, task_of(env).id, "connected").no_op is None
+    assert examine(env).problems == []
+
+
+def test_erasure_withdraws_what_ended_journeys_left_with_sales(tmp_path: Path) -> None:
+    env = environment(tmp_path, plan_of(HAND_OFF), plan_of(ASK, QUALIFY, scenario="calls"))
+    journey = enter(env)
+    settle(env)
+    commands.accept_offer(env, offer_of(env).id)
+    report(env, "unsubscribed", lead_id=journey.lead_id, properties={"topic": "*"}, source="tracking")
+    settle(env)
+    assert (offer_of(env).status, task_of(env).status) == (OfferStatus.ACCEPTED, TaskStatus.OPEN)
+    erase_lead(env, journey.lead_id, "tests")
+    assert (offer_of(env).status, task_of(env).status) == (OfferStatus.WITHDRAWN, TaskStatus.WITHDRAWN)
+    assert lead_of(env, journey.lead_id).in_sales is False
+    assert examine(env).problems == []
 
 
 HAND_OFF = p.HandOffStep(

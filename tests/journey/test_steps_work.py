@@ -227,6 +227,16 @@ def test_hand_off_that_nobody_accepts_is_expired() -> None:
     assert player.state.results["sales"] == {"outcome": "expired"}
 
 
+def test_hand_off_that_nobody_accepted_keeps_its_time_when_one_of_several_deals_is_lost() -> None:
+    player = Player(HAND_OFF, references={s.effect_key("e1", "sales", 1): "o1"}, open_deals=1)
+    player.give()
+    player.give(sent())
+    player.now = NOW + timedelta(hours=1)
+    assert player.give(s.BranchTaken(4, 11, "deal_lost")).stop.due_at == NOW + timedelta(hours=4)
+    player.now = NOW + timedelta(hours=4)
+    assert player.give(s.TimedOut()).stop.outcome == "expired"
+
+
 # --- a new version ------------------------------------------------------------------------------------
 
 

@@ -40,6 +40,8 @@ class Finish:
 class Enrol:
     """Somebody enrols the lead by hand."""
 
+    scenario: Literal["welcome", "other"] = "welcome"
+
 
 @dataclass(frozen=True)
 class Wait:
@@ -162,9 +164,19 @@ Action = (
 
 
 @dataclass(frozen=True)
-class Example:
-    """One example: the scenario as it is written, whether the lead has opted in, what happens."""
+class Drawn:
+    """What is published: the scenarios as they are written, and the caps on mails."""
 
-    scenario: dict[str, Any]
+    welcome: dict[str, Any]
+    other: dict[str, Any] | None
+    """None for a small one that begins by hand only."""
+    caps: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One example: the workspace, whether the lead has opted in, what happens."""
+
+    drawn: Drawn
     opted_in: bool
     actions: tuple[Action, ...]

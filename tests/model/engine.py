@@ -108,10 +108,10 @@ class Engine:
             return None
         return mail.send_key if mail is not None else ""
 
-    def enrol(self) -> None:
+    def enrol(self, scenario: str) -> None:
         self._ids += 1
         key = f"k{self._ids}"
-        self.surviving(lambda: enrol_leads(self.env, "welcome", [self.lead_id], key=key))
+        self.surviving(lambda: enrol_leads(self.env, scenario, [self.lead_id], key=key))
 
     def answer(self, what: Answer) -> str | None:
         """Answer an offer, and return its key; None where there is none, or the lead was erased."""

@@ -6,14 +6,12 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from random import Random
-from typing import Any
 
 from leadloop.language.plan import Publication
 from tests.factories import NOW
-from tests.language.documents import dump, files_of
 from tests.language.workspaces import compiled
 from tests.model import versions
 from tests.model.actions import (
@@ -21,6 +19,7 @@ from tests.model.actions import (
     Answer,
     Cancel,
     Confuse,
+    Drawn,
     Edit,
     Enrol,
     Erase,
@@ -44,7 +43,7 @@ from tests.model.engine import Engine, source_of
 from tests.model.hazards import MortalDatabase, counted_ids
 from tests.model.journey import Journey
 from tests.model.lead import Fact, Lead
-from tests.model.scenarios import SCORING, edited
+from tests.model.scenarios import edited, files
 from tests.model.world import World
 
 BY_PERSON = ("form", "tracking")
@@ -58,8 +57,8 @@ class Play:
     """One example, played by both."""
 
     def __init__(self, database: MortalDatabase, example: Example, make: MakeEngine) -> None:
-        self.scenario, self.edits = example.scenario, 0
-        publication = publication_of(self.scenario)
+        self.drawn, self.edits = example.drawn, 0
+        publication = publication_of(self.drawn)
         self.engine = engine = make(database, publication, example.opted_in)
         lead = Lead(engine.lead_id, publication, NOW, engine.email)
         if example.opted_in:
@@ -82,8 +81,8 @@ class Play:
                 if key is not None:
                     world.happen(fact_of(action, key or None, world))
             case Enrol():
-                engine.enrol()
-                world.enrol("welcome")
+                engine.enrol(action.scenario)
+                world.enrol(action.scenario)
             case Answer():
                 key = engine.answer(action)
                 if key is not None:
@@ -123,8 +122,9 @@ class Play:
                 self.on_journey(action.number, engine.retry, world.retry)
             case Edit():
                 self.edits += 1
-                self.scenario = edited(self.scenario, self.edits, action.on_edit)
-                publication = publication_of(self.scenario)
+                welcome = edited(self.drawn.welcome, self.edits, action.on_edit)
+                self.drawn = replace(self.drawn, welcome=welcome)
+                publication = publication_of(self.drawn)
                 engine.publish(publication)
                 versions.publish(world, publication)
             case Erase():
@@ -182,10 +182,9 @@ def fact_of(event: Event, send_key: str | None, world: World) -> Fact:
     )
 
 
-def publication_of(scenario: dict[str, Any]) -> Publication:
+def publication_of(drawn: Drawn) -> Publication:
     with tempfile.TemporaryDirectory() as folder:
-        files = {**files_of(dump(scenario, Random(0))), "scenarios/scoring.yaml": SCORING}
-        return compiled(Path(folder), files).require()
+        return compiled(Path(folder), files(drawn)).require()
 
 
 def play(database: MortalDatabase, example: Example, make: MakeEngine = Engine) -> None:

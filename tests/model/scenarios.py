@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from itertools import chain
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.language.documents import PLAIN_STEPS, SPANS, Draw, Step, Writer
+from tests.language.documents import PLAIN_STEPS, SPANS, WORKSPACE_FILES, Draw, Step, Writer, dump, files_of
+from tests.language.rich_workspace import W
+from tests.language.workspaces import Files
 from tests.model.actions import (
     Action,
     Answer,
     Cancel,
     Confuse,
+    Drawn,
     Edit,
     Enrol,
     Erase,
@@ -51,7 +55,7 @@ class _Writer(Writer):
         if accept and self.maybe():
             accept = {**accept, "escalate_to": "sato@acme.example"}
         work: Step = self.one_of([{}, {"work_within": "3 days", "what": "company"}])
-        ways = ("on_won", "on_lost", "on_rejected", "on_expired")
+        ways = ("on_won", "on_lost", "on_rejected")  # what is left goes on to the next step
         return {"hand_off": self.ways({**to, **accept, **work}, *ways)}
 
     def recycle_step(self, sends: list[str], depth: int) -> Step:
@@ -81,9 +85,9 @@ class _LonelyWriter(_Writer):
 
 
 @st.composite
-def scenarios(draw: Draw, alone: bool) -> dict[str, Any]:
-    """Draw a scenario `welcome` in which everything is something that the model knows."""
-    writer = _LonelyWriter(draw, "lead") if alone else _Writer(draw, "lead")
+def scenarios(draw: Draw, name: str, alone: bool) -> dict[str, Any]:
+    """Draw a scenario in which everything is something that the model knows."""
+    writer = _LonelyWriter(draw, "lead") if alone or name == "other" else _Writer(draw, "lead")
     entries: list[Step] = [
         {"event": "form_submitted", "form": "whitepaper"},
         {"event": "page_viewed", "where": 'event.path == "/price" && event.seconds > 5'},
@@ -93,18 +97,44 @@ def scenarios(draw: Draw, alone: bool) -> dict[str, Any]:
     ]
     more = draw(st.lists(st.sampled_from(entries), max_size=2, unique_by=str))
     header = {name: value for name, value in writer.header().items() if name != "on_edit"}
-    for name in ("audience", "exit_when", "goal"):  # most of the time nothing keeps the lead out
+    for part in ("audience", "exit_when", "goal"):  # most of the time nothing keeps the lead out
         if draw(st.integers(0, 2)):
-            header.pop(name, None)
+            header.pop(part, None)
     if "audience" not in header:
         header.pop("recheck", None)
     return {
-        "scenario": "welcome",
+        "scenario": name,
         "topic": "nurture",
         **header,
         "entry": [*more, {"manual": True}],
-        "steps": writer.top(most=6, least=2),
+        "steps": writer.top(most=6 if name == "welcome" else 3, least=2),
     }
+
+
+def published(alone: bool) -> st.SearchStrategy[Drawn]:
+    """Draw what is published. With `alone` the lead is in one journey at a time."""
+    other = st.none() if alone else st.one_of(st.none(), scenarios("other", alone))
+    return st.builds(Drawn, scenarios("welcome", alone), other, st.sampled_from(CAPS))
+
+
+CAPS: tuple[dict[str, str], ...] = (
+    {"nurture": "2 per 7 days"},
+    {"nurture": "1 per 1 day"},
+    {"all": "1 per 3 days", "nurture": "2 per 7 days"},
+    {},
+)
+
+
+def files(drawn: Drawn) -> Files:
+    """Return the workspace with what was drawn."""
+    found = {**files_of(dump(drawn.welcome, Random(0))), "scenarios/scoring.yaml": SCORING}
+    caps = ", ".join(f"{name}: {cap}" for name, cap in drawn.caps.items())
+    written = "{frequency: {nurture: 2 per 7 days}"
+    assert written in WORKSPACE_FILES[W]
+    found[W] = WORKSPACE_FILES[W].replace(written, f"{{frequency: {{{caps}}}")
+    if drawn.other is not None:
+        found["scenarios/other.yaml"] = dump(drawn.other, Random(0))
+    return found
 
 
 SCORING = """\
@@ -178,6 +208,10 @@ def _events() -> st.SearchStrategy[Event]:
     return st.one_of(views, views, forms, forms, reads, reads, deals, refusals)
 
 
+def _enrols() -> st.SearchStrategy[Action]:
+    return st.builds(Enrol, st.sampled_from(("welcome", "welcome", "other")))
+
+
 def _sales() -> st.SearchStrategy[Action]:
     numbers = st.integers(0, 1)
     return st.one_of(
@@ -220,9 +254,7 @@ def _actions() -> st.SearchStrategy[Action]:
     time = st.one_of(
         st.builds(Wait, st.sampled_from((1, 5, 20, 24, 72, 24 * 8))), st.just(UntilDue()), st.just(UntilDue())
     )
-    return _weighed(
-        (_events(), 5), (time, 5), (_people(), 3), (_faults(), 2), (_sales(), 3), (st.just(Enrol()), 1)
-    )
+    return _weighed((_events(), 5), (time, 5), (_people(), 3), (_faults(), 2), (_sales(), 3), (_enrols(), 1))
 
 
 def _weighed(*choices: tuple[st.SearchStrategy[Any], int]) -> st.SearchStrategy[Any]:
@@ -284,10 +316,10 @@ def examples(most_actions: int = 14, *, alone: bool = False) -> st.SearchStrateg
     one = _actions().map(lambda action: (action,))
     scenes = st.lists(_weighed((one, 3), (_scenes(), 1)), min_size=4, max_size=most_actions)
     return st.builds(
-        lambda scenario, opted_in, before, after, end: Example(
-            scenario, opted_in, (*before, Enrol(), *chain.from_iterable(after), *end)
+        lambda drawn, opted_in, before, after, end: Example(
+            drawn, opted_in, (*before, Enrol(), *chain.from_iterable(after), *end)
         ),
-        scenarios(alone),
+        published(alone),
         st.sampled_from((True, True, True, False)),
         st.lists(_faults(), max_size=2),
         scenes,

@@ -95,6 +95,9 @@ class Story:
         self.lead.erased = True
         for journey in self.open_journeys:
             self.end(journey, "erased", "")
+        for key in {one.journey for one in (*self.lead.sales.offers, *self.lead.sales.tasks)}:
+            self.lead.sales.withdraw_tasks(key)
+            self.lead.sales.end_offers("withdrawn", key)
         self._put_off.clear()
 
     # --- applying

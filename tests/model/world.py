@@ -149,4 +149,4 @@ class World(Story):
         topic = self.publication.workspace.topics[message.topic or ""]
         if self.lead.sales.works and topic.caps != "exempt":
             return self.now + _WITH_SALES, "sales"
-        return hold_for(self.lead, message, self.messages.values(), self.now)
+        return hold_for(self.lead, message, list(self.messages.values()), self.now)

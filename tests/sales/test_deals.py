@@ -53,6 +53,20 @@ def test_loss_closes_the_offer_and_releases_the_lead(env: Environment) -> None:
         assert (lead.owner, lead.last_owner, lead.in_sales) == (None, offer.assignee, False)
 
 
+@pytest.mark.parametrize("with_sales", [True, False])
+def test_loss_of_one_of_several_deals_changes_nothing_about_being_with_sales(
+    env: Environment, with_sales: bool
+) -> None:
+    with env.database.write() as session:
+        lead = make_lead(session)
+        if with_sales:
+            make_offer(session, env, lead)
+        tell(session, env, lead, "deal_opened", deal="D-1")
+        tell(session, env, lead, "deal_opened", deal="D-2")
+        tell(session, env, lead, "deal_lost", deal="D-1", reason="timing")
+        assert lead.in_sales is with_sales
+
+
 def test_win_keeps_the_owner(env: Environment) -> None:
     with env.database.write() as session:
         lead = make_lead(session)

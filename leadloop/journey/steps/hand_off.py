@@ -50,9 +50,10 @@ class HandOffHandler:
         if cause.branch in (_ACCEPTED, _WORKING):
             walk.set_phase("working", asks=0, since=cause.seq)
             return self._wait(step, walk, "working")
-        if cause.branch == _LOST and walk.facts.open_deals:  # one of several; sales works on
-            walk.set_phase("working", since=cause.seq)
-            return self._wait(step, walk, "working")
+        if cause.branch == _LOST and walk.facts.open_deals:  # one of several: nothing is over yet
+            phase = "offered" if walk.state.phase == "offered" else "working"
+            walk.set_phase(phase, since=cause.seq)
+            return self._wait(step, walk, phase)
         outcome, target = {
             _REJECTED: ("rejected", step.on_rejected),
             _WON: ("won", step.on_won),
