@@ -12,6 +12,8 @@ from leadloop.cli.environments import StateOption, open_environment
 from leadloop.cli.output import JsonOption, print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from leadloop.inbox.enrolling import EnrolResult
     from leadloop.storage.environment import Environment
 
@@ -25,6 +27,10 @@ def enrol(
     file: Annotated[
         Path | None,
         typer.Option("--file", help="A CSV file with a column of mail addresses.", show_default=False),
+    ] = None,
+    segment: Annotated[
+        str | None,
+        typer.Option("--segment", help="Everybody who is in this segment now.", show_default=False),
     ] = None,
     record: Annotated[
         str | None,
@@ -42,18 +48,22 @@ def enrol(
 ) -> None:
     """Enter leads into a scenario, and say who does not enter and why.
 
-    Exit code 1 where somebody did not enter.
+    What is entered stays when the command is cut off: with the same --key the next run goes on. Of more
+    than a hundred leads those that enter are counted only; --json lists everybody. Exit code 1 where
+    somebody did not enter.
     """
     import sys
 
-    from leadloop.inbox.enrolling import EnrolError, enrol_leads
+    from leadloop.inbox.enrolling import EnrolError, enrol_leads, segment_members
 
-    if not leads and file is None:
-        raise typer.BadParameter("name somebody", param_hint="--lead or --file")
-    progress = _show_progress if sys.stderr.isatty() and file is not None and not as_json else _quiet
+    if not leads and file is None and segment is None:
+        raise typer.BadParameter("name somebody", param_hint="--lead, --file or --segment")
+    shown = sys.stderr.isatty() and (file is not None or segment is not None)
     with open_environment(state) as env:
         named = [*(leads or ()), *(_addresses(env, file) if file is not None else ())]
         try:
+            named += segment_members(env, segment) if segment is not None else []
+            progress = _progress(len(dict.fromkeys(named))) if shown else _quiet
             results = enrol_leads(
                 env, scenario, named, record=record, key=key, dry_run=dry_run, progress=progress
             )
@@ -88,20 +98,31 @@ def _quiet(done: int) -> None:
     """Show nothing."""
 
 
-def _show_progress(done: int) -> None:
-    typer.echo(f"\r{done:,} leads", err=True, nl=False)
+def _progress(count: int) -> Callable[[int], None]:
+    def show(done: int) -> None:
+        typer.echo(f"\r{done:,} of {count:,} leads", err=True, nl=done >= count)
+
+    return show
 
 
 def _print_json(results: list[EnrolResult], dry_run: bool) -> None:
     from dataclasses import asdict
 
     items = [asdict(one) | {"reason": one.reason} for one in results]
-    print_json({"items": items, "dry_run": dry_run})
+    counts = {"status": Counter(one.status for one in results), "code": _codes(results)}
+    print_json({"items": items, "counts": counts, "dry_run": dry_run})
+
+
+def _codes(results: list[EnrolResult]) -> Counter[str]:
+    return Counter(one.code for one in results if one.code is not None)
 
 
 def _print_text(results: list[EnrolResult], dry_run: bool) -> None:
     words = _WOULD if dry_run else _DID
+    many = len(results) > _LISTED
     for one in results:
+        if many and one.status in ("entered", "repeated"):
+            continue
         why = [one.reason] if one.reason else []
         why += [one.other] if one.other else []
         why += [f"until {one.until:%Y-%m-%d %H:%M} UTC"] if one.until else []
@@ -109,9 +130,16 @@ def _print_text(results: list[EnrolResult], dry_run: bool) -> None:
     counts = Counter(one.status for one in results)
     entered, refused = counts["entered"], counts["refused"]
     more = len(results) - entered - refused
+    if many:
+        from leadloop.inbox.enrolling import REASONS
+
+        for code, number in _codes(results).most_common():
+            typer.echo(f"{number:,} × {REASONS[code]} ({code})")
     verb = "would enter" if dry_run else "entered"
     typer.echo(f"{entered:,} {verb}, {more:,} later or by another, {refused:,} not")
 
+
+_LISTED = 100
 
 _DID = {
     "entered": "entered",

@@ -25,6 +25,7 @@ from leadloop.inbox.entering_together import (
     request_of,
 )
 from leadloop.inbox.entry_rules import Refusal, explain_entry
+from leadloop.inbox.memberships import members
 from leadloop.inbox.records_of import runs_for_record
 from leadloop.language.plan import ManualMatch, Plan
 from leadloop.leads.addresses import AddressError
@@ -81,7 +82,7 @@ class EnrolResult:
 
 
 class EnrolError(Exception):
-    """A request that cannot be right for anybody. `field` is `scenario`, `record` or `key`."""
+    """A request that cannot be right for anybody. `field` is `scenario`, `record`, `key` or `segment`."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -125,6 +126,14 @@ def enrol_leads(
         ]
         progress(len(results))
     return results
+
+
+def segment_members(env: Environment, segment: str) -> list[str]:
+    """Return the ids of the leads that are in a published segment now. Raises `EnrolError`."""
+    with env.database.read() as session:
+        if segment not in env.publications.current(session).publication.segments:
+            raise EnrolError("segment", f"no segment `{segment[:60]}` is published")
+        return members(session, segment)
 
 
 def _check(env: Environment, scenario: str, record: str | None, key: str | None) -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from sqlalchemy import String, exists, func, type_coerce
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Session, col, select
+
 from leadloop.inbox.due_rows import SEGMENTS, write_due
 from leadloop.journey import segments
-from leadloop.storage.tables import Event
+from leadloop.storage.tables import Event, Lead
 
 if TYPE_CHECKING:
     from leadloop.inbox.apply import Application
@@ -39,6 +43,17 @@ def keep_segments(application: Application, cause: Event | None, silent: Collect
         if name in told and name not in before:
             application.emit(ENTERED, cause, segment=name)
     _look_again(application)
+
+
+def members(session: Session, segment: str) -> list[str]:
+    """Return the ids of the leads that are in a segment now, oldest first."""
+    if session.get_bind().dialect.name == "postgresql":
+        is_in = type_coerce(col(Lead.segments), JSONB).contains([segment])
+    else:
+        named = func.json_each(Lead.segments).table_valued("value")
+        is_in = exists(select(1).select_from(named).where(named.c.value.cast(String) == segment))
+    living = (col(Lead.erased_at).is_(None), col(Lead.merged_into).is_(None))
+    return list(session.exec(select(Lead.id).where(is_in, *living).order_by(col(Lead.id))).all())
 
 
 def _look_again(application: Application) -> None:

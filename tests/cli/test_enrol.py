@@ -17,12 +17,16 @@ from tests.inbox.driver import journeys
 from tests.inbox.seminars import environment, plan, put_seminar, when
 
 WAIT = p.WaitStep(id="w", wait=p.WaitSpec(span=p.Span(amount=300, unit="days")))
+VIP = p.Segment(when=when('"vip" in lead.tags', lead__tags="texts"))
+SEGMENTS = {"vip": VIP, "japan": VIP}
 
 
 @pytest.fixture
 def env(tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Environment]:
     audience = when('lead.country == "JP"', lead__country="text")
-    opened = environment(tmp_path, clock, plan(WAIT, entry=p.ManualMatch(), audience=audience))
+    opened = environment(
+        tmp_path, clock, plan(WAIT, entry=p.ManualMatch(), audience=audience), segments=SEGMENTS
+    )
     with opened.database.write() as session:
         make_lead(session, opened, id="hanako", email="hanako@kaisha.example", country="JP")
         make_lead(session, opened, id="jiro", email="jiro@kaisha.example", country="US")
@@ -72,6 +76,23 @@ def test_enrol_reads_addresses_from_a_file(env: Environment, tmp_path: Path) -> 
         ("refused", "audience"),
     ]
     assert document["dry_run"] is False
+
+
+def test_enrol_takes_a_segment_and_counts_reasons_of_many(env: Environment, tmp_path: Path) -> None:
+    with env.database.write() as session:
+        for number in range(110):
+            make_lead(session, env, country="JP" if number else "US", segments=["vip", "japan"])
+        make_lead(session, env, country="JP", segments=["japan"])
+    code, output = run("--segment", "vips", "--record", "s1")
+    assert (code, output) == (1, "segment: no segment `vips` is published\n")
+    code, output = run("--segment", "vip", "--record", "s1")
+    assert code == 1
+    *refused, reason, total = output.splitlines()
+    assert len(refused) == 1
+    assert reason == "1 × the lead is not in the audience (audience)"
+    assert total == "109 entered, 0 later or by another, 1 not"
+    document = json.loads(run("--segment", "vip", "--record", "s1", "--json")[1])
+    assert document["counts"] == {"status": {"refused": 110}, "code": {"open": 109, "audience": 1}}
 
 
 def test_enrol_refuses_what_is_right_for_nobody(env: Environment, tmp_path: Path) -> None:
