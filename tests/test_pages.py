@@ -41,6 +41,15 @@ def test_readme_shows_the_scenario_of_its_picture(name: str) -> None:
     assert found[1] == page("scenarios/whitepaper-nurture.yaml")
 
 
+def test_readmes_have_the_same_settings() -> None:
+    names = [
+        re.findall(r"^\| (`(?:LEADLOOP|TEMPORAL)_[^|]+?) \|", page(name), re.MULTILINE) for name in READMES
+    ]
+    english, japanese = ([re.findall(r"`([A-Z_…]+)`", row) for row in rows] for rows in names)
+    assert english == japanese
+    assert ["LEADLOOP_HOST", "LEADLOOP_PORT"] in english
+
+
 def test_readmes_first_scenario_has_its_commands() -> None:
     blocks = [re.findall(r"^(make setup[^`]+)", page(name), re.MULTILINE)[0] for name in READMES]
     commands = [[line.partition("#")[0].strip() for line in block.splitlines()] for block in blocks]

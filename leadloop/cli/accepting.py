@@ -51,8 +51,11 @@ def accept(
             typer.confirm("Accept the restored database?", abort=True, err=as_json)
         found, restarted = asyncio.run(_accept(settings, state, unproven, per_second, quiet=as_json))
     except NotRestoredError:
-        typer.echo("there is nothing to accept: this database is not behind its watermark", err=True)
-        raise typer.Exit(1) from None
+        if as_json:
+            print_json({"accepted": False, "restarted": 0, "dry_run": dry_run})
+        else:
+            typer.echo("nothing to do: this database is not behind its watermark")
+        return
     _print(found, as_json, dry_run=False, restarted=restarted)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from leadloop.cli.changing import Nothing, tell_change
 from leadloop.cli.environments import StateOption, find_lead_id, open_environment
 
 if TYPE_CHECKING:
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from leadloop.storage.environment import Environment
     from leadloop.storage.tables import Deal
 
-app = typer.Typer(help="Report what became of a deal.", no_args_is_help=True)
+app = typer.Typer(
+    help="Report what became of a deal. Exit code 0 also where it is so already, 1 where it is refused.",
+    no_args_is_help=True,
+)
 
 LeadArgument = Annotated[str, typer.Argument(help="The lead's id or mail address.")]
 DealOption = Annotated[
@@ -44,7 +48,7 @@ def open_deal(
     def run(env: Environment, lead_id: str) -> CommandResult[Deal]:
         return commands.open_deal(env, lead_id, deal_id=deal, amount=amount)
 
-    _report(lead, run, state, dry_run, as_json)
+    _report(lead, "open", run, state, dry_run, as_json)
 
 
 @app.command("won")
@@ -62,7 +66,7 @@ def win_deal(
     def run(env: Environment, lead_id: str) -> CommandResult[Deal]:
         return commands.win_deal(env, deal or _current_deal(env, lead_id), lead_id=lead_id, amount=amount)
 
-    _report(lead, run, state, dry_run, as_json)
+    _report(lead, "won", run, state, dry_run, as_json)
 
 
 @app.command("lost")
@@ -94,7 +98,7 @@ def lose_deal(
             lead_id=lead_id,
         )
 
-    _report(lead, run, state, dry_run, as_json)
+    _report(lead, "lost", run, state, dry_run, as_json)
 
 
 def _current_deal(env: Environment, lead_id: str) -> str:
@@ -107,12 +111,13 @@ def _current_deal(env: Environment, lead_id: str) -> str:
 
 def _report(
     lead: str,
+    asked: str,
     run: Callable[[Environment, str], CommandResult[Deal]],
     state: Path | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Run a command and print the deal. Exit code 1 where nothing was changed."""
+    """Run a command and print the deal, which was to become `asked`. Exit code 1 where it is refused."""
     from leadloop.sales.commands import SalesError
 
     with open_environment(state, dry_run=dry_run) as env:
@@ -122,19 +127,12 @@ def _report(
             where = f"{error.field}: " if error.field else ""
             typer.echo(f"{where}{error.message}", err=True)
             raise typer.Exit(1) from None
-    if as_json:
-        import json
-
-        document: dict[str, Any] = result.row.model_dump(mode="json")
-        document |= {"no_op": result.no_op, "dry_run": dry_run}
-        typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
-    else:
-        typer.echo(_describe(result.row))
-        if dry_run:
-            typer.echo("dry run: nothing was changed")
+    document: dict[str, Any] = result.row.model_dump(mode="json")
+    document |= {"no_op": result.no_op, "dry_run": dry_run}
+    nothing = None
     if result.no_op is not None:
-        typer.echo(f"nothing was changed: {result.no_op.replace('_', ' ')}", err=True)
-        raise typer.Exit(1)
+        nothing = Nothing(result.no_op.replace("_", " "), result.no_op != f"already_{asked}")
+    tell_change(document, _describe(result.row), nothing, dry_run=dry_run, as_json=as_json)
 
 
 def _describe(deal: Deal) -> str:

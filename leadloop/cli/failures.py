@@ -56,7 +56,7 @@ def _address(error: Any) -> str:
 def _settings(error: Any) -> str:
     """Name the settings and what they should be, never their values: one may be a secret."""
     problems = [
-        (_setting("_".join(map(str, one["loc"]))), one["msg"])
+        (_setting("_".join(map(str, one["loc"]))), one["msg"].removeprefix("Value error, "))
         for one in error.errors(include_input=False, include_url=False)
     ]
     return "; ".join(f"{name}: {text}" if name else text for name, text in problems)
@@ -70,6 +70,7 @@ _EXPLANATIONS: dict[str, Callable[[Any], str]] = {
     "builtins.OSError": _system,
     "leadloop.connection.ConnectionFailedError": _own_words,
     "leadloop.embedded.processes.AlreadyRunningError": _own_words,
+    "leadloop.embedded.processes.PortTakenError": _own_words,
     "leadloop.embedded.temporal_server.ServerMissingError": _own_words,
     "leadloop.inbox.operations.log.OperationError": _sales,
     "leadloop.language.compiler.CompileError": _compile,

@@ -49,6 +49,9 @@ class LazyGroup(TyperGroup):
         """Run a command; explain the failures that are not defects."""
         try:
             return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.replace("Value error, ", "")  # pydantic's words before Typer's
+            raise
         except Exception as error:
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
                 raise

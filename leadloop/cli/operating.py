@@ -64,7 +64,14 @@ def operation_line(operation: dict[str, Any], zone: ZoneInfo) -> str:
     """Return one line of the log for people."""
     at = shown_at(datetime.fromisoformat(operation["at"]), zone)
     subject = operation["journey"] or operation["scenario"] or "all mail"
-    detail = ", ".join(f"{name} {value}" for name, value in operation["detail"].items())
+    detail = ", ".join(f"{name} {_plain(value)}" for name, value in operation["detail"].items())
     why = f": {operation['reason']}" if operation["reason"] else ""
     action = operation["action"].replace("_", " ")
     return f"{at}  {operation['by']}  {action}  {subject}{f' ({detail})' if detail else ''}{why}"
+
+
+def _plain(value: object) -> str:
+    """Return a value of the log; a map as it is written on the command line."""
+    if isinstance(value, dict):
+        return " ".join(f"{old}={new}" for old, new in value.items())
+    return str(value)

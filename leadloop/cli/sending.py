@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from leadloop.cli.callers import ByOption, DryRunOption, ReasonOption, caller_of
+from leadloop.cli.callers import ByOption, DryRunOption, ReasonOption
+from leadloop.cli.changing import Change, Nothing, tell_change
 from leadloop.cli.environments import StateOption, open_environment
 from leadloop.cli.output import JsonOption, print_json
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from leadloop.inbox.operations.sending import Sending, SendingResult
     from leadloop.storage.environment import Environment
 
-app = typer.Typer(help="Stop all mails, let them go again, say how it stands.", no_args_is_help=True)
+app = typer.Typer(
+    help="Stop all mails, let them go again, say how it stands. Exit code 0 also where it is so already.",
+    no_args_is_help=True,
+)
 
 
 @app.command("stop")
@@ -34,7 +37,7 @@ def stop(
     """
     from leadloop.inbox.operations.sending import stop_sending
 
-    _switch(stop_sending, by, reason, dry_run, state, as_json)
+    _switch(stop_sending, Change(by, reason, dry_run, state, as_json))
 
 
 @app.command("start")
@@ -48,7 +51,7 @@ def start(
     """Let mails go again. Those that were held are asked for by themselves, with all their checks."""
     from leadloop.inbox.operations.sending import start_sending
 
-    _switch(start_sending, by, reason, dry_run, state, as_json)
+    _switch(start_sending, Change(by, reason, dry_run, state, as_json))
 
 
 @app.command("status")
@@ -61,27 +64,13 @@ def status(state: StateOption = None, as_json: JsonOption = False) -> None:
     print_json(sending.as_json()) if as_json else typer.echo(_words(sending))
 
 
-def _switch(
-    run: Callable[[Environment, Caller], SendingResult],
-    by: str | None,
-    reason: str,
-    dry_run: bool,
-    state: Path | None,
-    as_json: bool,
-) -> None:
-    caller = caller_of(by, reason, dry_run)
-    with open_environment(state) as env:
+def _switch(run: Callable[[Environment, Caller], SendingResult], change: Change) -> None:
+    caller = change.caller()
+    with open_environment(change.state) as env:
         result = run(env, caller)
-    document: dict[str, Any] = result.sending.as_json() | {"no_op": result.no_op, "dry_run": dry_run}
-    if as_json:
-        print_json(document)
-    elif result.no_op is None:
-        typer.echo(_words(result.sending))
-        if dry_run:
-            typer.echo("dry run: nothing was changed")
-    if result.no_op is not None:
-        typer.echo(f"nothing was changed: {_NO_OPS[result.no_op]}", err=True)
-        raise typer.Exit(1)
+    document = result.sending.as_json() | {"no_op": result.no_op, "dry_run": change.dry_run}
+    nothing = Nothing(_NO_OPS[result.no_op], refused=False) if result.no_op is not None else None
+    tell_change(document, _words(result.sending), nothing, dry_run=change.dry_run, as_json=change.as_json)
 
 
 _NO_OPS = {"already_stopped": "sending is stopped already", "not_stopped": "sending is not stopped"}

@@ -24,7 +24,8 @@ def up(
     """Publish the workspace and run Temporal, database, workers, web pages and mailbox.
 
     Mails go to the mailbox page, never out. Ctrl-C or SIGTERM stops everything in order; started
-    again on the same folder, journeys go on where they were.
+    again on the same folder, journeys go on where they were. The pages are on the port LEADLOOP_PORT, else
+    on that of the last start where it is free; always on this machine only.
     """
     from leadloop.cli.compiling import compile_or_exit, workspace_folder
 

@@ -21,6 +21,10 @@ class AlreadyRunningError(Exception):
     """Another process uses this state folder."""
 
 
+class PortTakenError(Exception):
+    """A port that somebody chose is in use."""
+
+
 class StateLock:
     """Keeps a second stack off one state folder. Released by the system when the process dies."""
 
@@ -60,6 +64,14 @@ def free_port(preferred: int | None = None) -> int:
         with contextlib.suppress(OSError):
             return _try_port(preferred)
     return _try_port(0)
+
+
+def take_port(port: int) -> None:
+    """Raise `PortTakenError` where a loopback port is not free."""
+    try:
+        _try_port(port)
+    except OSError:
+        raise PortTakenError(f"port {port} (LEADLOOP_PORT) is in use: choose another one") from None
 
 
 def _try_port(port: int) -> int:

@@ -15,7 +15,7 @@ from leadloop.connection import connect
 from leadloop.delivery.mailbox import Mailbox
 from leadloop.delivery.render import Renderer
 from leadloop.delivery.tokens import Tokens
-from leadloop.embedded.processes import StateLock, free_port
+from leadloop.embedded.processes import StateLock, free_port, take_port
 from leadloop.embedded.temporal_server import running_temporal
 from leadloop.embedded.web_server import running_web
 from leadloop.inbox.publishing import publish_workspace
@@ -51,15 +51,16 @@ async def running_stack(
 ) -> AsyncIterator[Stack]:
     """Run the stack while the block runs; publish first. Everything stops at the end, in order.
 
-    Raises `AlreadyRunningError`, `ConnectionFailedError`, `ServerMissingError`, `StorageError`,
-    `OSError`.
+    Raises `AlreadyRunningError`, `PortTakenError`, `ConnectionFailedError`, `ServerMissingError`,
+    `StorageError`, `OSError`.
     """
     state = settings.state.resolve()
     async with AsyncExitStack() as stack:
         lock = StateLock(state)
         stack.callback(lock.release)
         lock.acquire()
-        ports = _ports(state)
+        chosen = settings.port if "port" in settings.model_fields_set else None
+        ports = _ports(state, chosen)
         settings = settings.model_copy(
             update={"port": ports["web"], "host": "127.0.0.1", "smtp_port": ports["smtp"],
                     "smtp_host": "127.0.0.1", "smtp_security": "none", "smtp_username": None}
@@ -106,13 +107,21 @@ def _environment(settings: Settings, clock: Clock) -> Environment:
     return Environment(database, clock, Keys(settings.secret_bytes()), PublicationStore(database))
 
 
-def _ports(state: Path) -> dict[str, int]:
+def _ports(state: Path, web: int | None) -> dict[str, int]:
     """Return the ports of this folder: those of the last start where free, so that links in old
-    mails go on working."""
+    mails go on working.
+
+    `web` is the one that somebody chose for the pages. Raises `PortTakenError` where it is not free.
+    """
     path = state / "ports.json"
     known: dict[str, int] = json.loads(path.read_text()) if path.exists() else dict(_PREFERRED)
     ports: dict[str, int] = {}
+    if web is not None:
+        take_port(web)
+        ports["web"] = web
     for name in _PORTS:
+        if name in ports:
+            continue
         port = free_port(known.get(name))
         while port in ports.values():
             port = free_port()

@@ -37,8 +37,8 @@ class WhyBody(BaseModel):
 
 
 class PauseBody(WhyBody):
-    clock: Clock = "run"
-    """What waits do meanwhile."""
+    clock: Clock | None = None
+    """What waits do meanwhile; `run` where nothing is said."""
 
 
 class MigrateBody(WhyBody):

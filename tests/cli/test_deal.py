@@ -60,6 +60,8 @@ def test_won_deal_is_not_lost(env: Environment) -> None:
     result = runner.invoke(app, ["lost", "yamada@example.jp", "--deal", "D-1", "--reason", "timing"])
     assert result.exit_code == 1
     assert "nothing was changed: already won" in result.stderr
+    again = runner.invoke(app, ["won", "yamada@example.jp", "--deal", "D-1"])
+    assert (again.exit_code, again.stdout) == (0, "nothing to do: already won\n")
 
 
 @pytest.mark.parametrize(

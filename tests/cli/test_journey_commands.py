@@ -6,11 +6,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from typer.testing import CliRunner
 
 from leadloop.cli.main import app
+from leadloop.cli.operating import operation_line
 from leadloop.language import plan as p
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import EnrolmentStatus
@@ -69,7 +71,9 @@ def test_pause_and_resume_one_journey(env: Environment) -> None:
     assert "dry run: nothing was changed" in dry
     assert row_of(env, journey_id).status == EnrolmentStatus.RUNNING
     assert "paused" in run("journey", "pause", journey_id, "--clock", "freeze")
-    assert "the journey is paused already" in run("journey", "pause", journey_id, code=1)
+    assert "with another clock: resume it first" in run(
+        "journey", "pause", journey_id, "--clock", "run", code=1
+    )
     assert row_of(env, journey_id).stops == {"journey": "freeze"}
     run("journey", "resume", journey_id)
     assert row_of(env, journey_id).status == EnrolmentStatus.RUNNING
@@ -90,7 +94,53 @@ def test_pausing_a_scenario_reaches_its_journeys_before_the_command_ends(env: En
 def test_retry_asks_every_held_journey_of_a_scenario(env: Environment) -> None:
     assert run("journey", "retry", "--scenario", "unknown") == "unknown: 1 of 1 held journeys try again\n"
     assert row_of(env, journey_of(env, "unknown")).retry
-    assert "the journey is not held" in run("journey", "retry", journey_of(env, "play"), code=1)
+    assert "the journey is not held" in run("journey", "retry", journey_of(env, "play"))
+
+
+@pytest.mark.parametrize("about", ["one", "all"])
+def test_what_is_so_already_is_said_and_ends_well(env: Environment, about: str) -> None:
+    subject = (journey_of(env, "play"),) if about == "one" else ("--scenario", "play")
+    for verb, words in (("pause", "it is paused already"), ("resume", "it is not paused")):
+        run("journey", verb, *subject)
+        assert run("journey", verb, *subject) == f"nothing to do: {words}\n"
+        assert document("journey", verb, *subject)["no_op"] is not None
+    run("journey", "pause", *subject, "--clock", "freeze")
+    assert "with another clock" in run("journey", "pause", *subject, "--clock", "run", code=1)
+    assert len(log_of(env)) == 3
+
+
+def test_a_journey_that_ended_is_cancelled_once_and_otherwise_refused(env: Environment) -> None:
+    journey_id = journey_of(env, "play")
+    run("journey", "cancel", journey_id)
+    assert run("journey", "cancel", journey_id) == "nothing to do: the journey was cancelled before\n"
+    for verb in ("pause", "resume", "retry"):
+        assert run("journey", verb, journey_id, code=1) == "nothing was changed: the journey has ended\n"
+
+
+def test_a_word_that_is_no_choice_is_named_plainly(env: Environment) -> None:
+    text = run("journey", "pause", "x", "--clock", "slow", code=2)
+    assert "Invalid value for '--clock': 'slow' is not one of 'run', 'freeze', 'restart'." in text
+
+
+def test_instants_are_those_of_the_workspace(env: Environment) -> None:
+    row = row_of(env, journey_of(env, "play"))
+    assert row.due_at is not None
+    local = row.due_at.astimezone(ZoneInfo("Asia/Tokyo"))
+    assert f"due at             {local:%Y-%m-%d %H:%M}\n" in run("journey", "show", row.id)
+
+
+def test_operations_show_a_map_as_it_was_typed(env: Environment) -> None:
+    operation = {
+        "at": "2026-11-27T00:00:00+00:00",
+        "by": "sato",
+        "action": "migrate",
+        "journey": None,
+        "scenario": "play",
+        "detail": {"version": "6d2a", "map": {"a": "b", "c": "d"}},
+        "reason": "",
+    }
+    line = operation_line(operation, ZoneInfo("UTC"))
+    assert line == "2026-11-27 00:00  sato  migrate  play (version 6d2a, map a=b c=d)"
 
 
 def test_command_needs_one_journey_or_a_scenario(env: Environment) -> None:
@@ -106,7 +156,7 @@ def test_sending_is_stopped_and_started(env: Environment) -> None:
     run("sending", "stop", "--dry-run")
     assert document("sending", "status")["stopped"] is False
     assert "stopped by sato: wrong price" in run("sending", "stop", "--by", "sato", "--reason", "wrong price")
-    assert "stopped already" in run("sending", "stop", code=1)
+    assert run("sending", "stop") == "nothing to do: sending is stopped already\n"
     assert document("sending", "status")["stopped"] is True
     run("sending", "start")
     assert document("sending", "status")["stopped"] is False

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from leadloop.delivery.mailbox import Mailbox
+from leadloop.embedded.processes import free_port
 from leadloop.language.skeletons import workspace_files
 
 PROGRAM = str(Path(sys.executable).with_name("leadloop"))
@@ -157,3 +158,14 @@ def test_up_refuses_a_workspace_with_errors(start: Callable[[], Up], workspace: 
     assert run.process.wait(_PATIENCE) == 1
     assert "scenarios/broken.yaml:2:8: error" in run.output
     assert not (run.state / "leadloop.db").exists()
+
+
+def test_up_uses_the_port_that_was_chosen_and_says_where_it_is_taken(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: Callable[[], Up]
+) -> None:
+    port = free_port()
+    monkeypatch.setenv("LEADLOOP_PORT", str(port))
+    assert start().wait_until_up() == f"http://127.0.0.1:{port}"
+    command = [PROGRAM, "up", "--workspace", str(workspace), "--state", str(tmp_path / "other")]
+    refused = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE)
+    assert (refused.returncode, f"port {port} (LEADLOOP_PORT) is in use" in refused.stderr) == (1, True)

@@ -23,10 +23,14 @@ from leadloop.storage.tables import Enrolment, EnrolmentStatus, Operation
 CANCELLED = "cancelled"
 """Outcome of a journey that a person ended."""
 
+OTHER_CLOCK = "other_clock"
+
 NO_OPS = {
     "ended": "the journey has ended",
-    "already_paused": "the journey is paused already",
-    "not_paused": "the journey is not paused",
+    "already_cancelled": "the journey was cancelled before",
+    "already_paused": "it is paused already",
+    OTHER_CLOCK: "it is paused already, with another clock: resume it first",
+    "not_paused": "it is not paused",
     "scenario_paused": "the scenario is paused: resume the scenario",
     "not_held": "the journey is not held",
     "paused": "the journey is paused: resume it first",
@@ -34,6 +38,8 @@ NO_OPS = {
     "`leadloop migrate` with `--map`",
     "already_retried": "the journey tries again in its next turn already",
 }
+ALREADY = frozenset({"already_cancelled", "already_paused", "not_paused", "not_held", "already_retried"})
+"""Of these, what was asked for is so already; the others are refusals."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +51,21 @@ class JourneyResult:
     operation: Operation | None = None
 
 
-def pause_journey(env: Environment, journey_id: str, caller: Caller, clock: str = RUN) -> JourneyResult:
-    """Pause an open journey; `clock` is what its wait does meanwhile: `run`, `freeze` or `restart`."""
-    check_clock(clock)
+def pause_journey(
+    env: Environment, journey_id: str, caller: Caller, clock: str | None = None
+) -> JourneyResult:
+    """Pause an open journey; `clock` is what its wait does meanwhile: `run` (by default), `freeze` or
+    `restart`. One that is paused already must have that clock, if one is named.
+    """
+    wanted = check_clock(clock)
 
     def run(application: Application, row: Enrolment) -> str | None:
         if JOURNEY in row.stops:
-            return "already_paused"
-        pause(application, row, JOURNEY, clock)
+            return "already_paused" if clock in (None, row.stops[JOURNEY]) else OTHER_CLOCK
+        pause(application, row, JOURNEY, wanted)
         return None
 
-    return _command(env, journey_id, caller, "pause", run, clock=clock)
+    return _command(env, journey_id, caller, "pause", run, clock=wanted)
 
 
 def resume_journey(env: Environment, journey_id: str, caller: Caller) -> JourneyResult:
@@ -101,10 +111,11 @@ def retry_journey(env: Environment, journey_id: str, caller: Caller) -> JourneyR
     return _command(env, journey_id, caller, "retry", run)
 
 
-def check_clock(clock: str) -> None:
-    """Raise `OperationError` for a clock that is none."""
-    if clock not in CLOCKS:
+def check_clock(clock: str | None) -> str:
+    """Return the clock of a new pause. Raises `OperationError` for one that is none."""
+    if clock is not None and clock not in CLOCKS:
         raise OperationError("invalid", f"the clock is one of: {', '.join(CLOCKS)}", "clock")
+    return clock or RUN
 
 
 def _command(
@@ -123,7 +134,9 @@ def _command(
         application = Application(session, env, lead, env.clock.now())
         application.apply_pending()
         row = lock_enrolment(session, journey_id)
-        no_op = "ended" if row.status == EnrolmentStatus.ENDED else run(application, row)
+        no_op = run(application, row) if row.status != EnrolmentStatus.ENDED else "ended"
+        if no_op == "ended" and action == "cancel" and row.outcome == CANCELLED:
+            no_op = "already_cancelled"
         if no_op is not None:
             return JourneyResult(row, no_op)
         held = {"held": row.held_reason} if action == "retry" else {}

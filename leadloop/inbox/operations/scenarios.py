@@ -11,8 +11,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from leadloop.inbox.apply import Application
-from leadloop.inbox.clocks import RUN
-from leadloop.inbox.operations.commands import check_clock
+from leadloop.inbox.operations.commands import OTHER_CLOCK, check_clock
 from leadloop.inbox.operations.log import Caller, OperationError, transaction, write_operation
 from leadloop.inbox.operations.scenario_pauses import (
     ScenarioPause,
@@ -37,7 +36,7 @@ _put_off = PutOff("scenario_pauses")
 
 @dataclass(frozen=True)
 class ScenarioResult:
-    """A scenario after the command; `no_op`: `already_paused`, `not_paused`."""
+    """A scenario after the command; `no_op` says why nothing changed, a key of `NO_OPS`."""
 
     scenario: str
     paused: bool
@@ -58,10 +57,14 @@ class ScenarioResult:
         }
 
 
-def pause_scenario(env: Environment, scenario: str, caller: Caller, clock: str = RUN) -> ScenarioResult:
-    """Pause a scenario: no turn, no mail of it from the next claim on. Who enters begins paused."""
-    check_clock(clock)
-    return _switch(env, scenario, caller, "pause", clock)
+def pause_scenario(
+    env: Environment, scenario: str, caller: Caller, clock: str | None = None
+) -> ScenarioResult:
+    """Pause a scenario: no turn, no mail of it from the next claim on. Who enters begins paused.
+
+    `clock` is `run` if it is not named; a pause that there is already must have it, if it is named.
+    """
+    return _switch(env, scenario, caller, "pause", check_clock(clock), any_clock=clock is None)
 
 
 def resume_scenario(env: Environment, scenario: str, caller: Caller) -> ScenarioResult:
@@ -70,7 +73,13 @@ def resume_scenario(env: Environment, scenario: str, caller: Caller) -> Scenario
 
 
 def _switch(
-    env: Environment, scenario: str, caller: Caller, action: str, clock: str | None
+    env: Environment,
+    scenario: str,
+    caller: Caller,
+    action: str,
+    clock: str | None,
+    *,
+    any_clock: bool = False,
 ) -> ScenarioResult:
     with transaction(env, caller) as session:
         known = env.publications.current(session).publication.plans
@@ -80,7 +89,8 @@ def _switch(
             raise OperationError("not_found", f"no scenario `{scenario[:60]}` is published, and none runs")
         found = present.clock if present is not None else None
         if (present is not None) == (clock is not None):
-            no_op = "already_paused" if present is not None else "not_paused"
+            fits = any_clock or clock == found
+            no_op = "not_paused" if clock is None else "already_paused" if fits else OTHER_CLOCK
             return ScenarioResult(scenario, present is not None, found, opened, no_op)
         write_pause(session, scenario, clock is not None, clock or str(found), env.clock.now())
         operation = write_operation(

@@ -327,7 +327,7 @@ def test_cancel_ends_a_journey_once_and_skips_its_mail(tmp_path: Path) -> None:
     settle(env, deliver=lambda *_: None)
     caller = Caller("sato", "asked by phone")
     assert cancel_journey(env, journey_id, caller).no_op is None
-    assert cancel_journey(env, journey_id, caller).no_op == "ended"
+    assert cancel_journey(env, journey_id, caller).no_op == "already_cancelled"
     go(env)
     row = row_of(env, journey_id)
     assert (row.outcome, row.next["kind"]) == ("cancelled", "end")
