@@ -16,8 +16,8 @@ from sqlalchemy import func, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from leadloop.inbox.held_codes import held_code
 from leadloop.inbox.restored import describe_gate
+from leadloop.journey.failures import HeldCode
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import (
     Alert,
@@ -114,12 +114,12 @@ def _findings(session: Session, env: Environment, now: datetime) -> Iterator[Fin
         yield Finding("database_restored", 1, code=str(gate["why"]))
     held: Counter[tuple[str, str]] = Counter()
     rows = session.exec(
-        select(Enrolment.scenario, Enrolment.held_reason, func.count())
+        select(Enrolment.scenario, Enrolment.held_code, func.count())
         .where(_OPEN, Enrolment.status == EnrolmentStatus.HELD)
-        .group_by(col(Enrolment.scenario), col(Enrolment.held_reason))
+        .group_by(col(Enrolment.scenario), col(Enrolment.held_code))
     ).all()
-    for scenario, reason, number in rows:
-        held[scenario, held_code(reason)] += number
+    for scenario, code, number in rows:
+        held[scenario, code or HeldCode.OTHER.value] += number
     for (scenario, code), number in held.items():
         yield Finding("journeys_held", number, scenario, code)
     for scenario, number in session.exec(

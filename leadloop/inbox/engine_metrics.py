@@ -20,10 +20,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
 from leadloop import __version__
-from leadloop.inbox.held_codes import held_code
 from leadloop.inbox.operations.sending import is_stopped
 from leadloop.inbox.presence import live_workers
 from leadloop.inbox.sweeper import OVERDUE
+from leadloop.journey.failures import HeldCode
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Alert, Enrolment, EnrolmentStatus, Event, Message, MessageStatus, Wake
 
@@ -96,12 +96,12 @@ def _journeys(session: Session, env: Environment) -> Iterator[Metric]:
         by_status.add_metric([scenario, EnrolmentStatus(status).value], number)
     codes: Tally[tuple[str, str]] = Tally()
     reasons = session.exec(
-        select(Enrolment.scenario, Enrolment.held_reason, func.count())
+        select(Enrolment.scenario, Enrolment.held_code, func.count())
         .where(_OPEN, Enrolment.status == EnrolmentStatus.HELD)
-        .group_by(col(Enrolment.scenario), col(Enrolment.held_reason))
+        .group_by(col(Enrolment.scenario), col(Enrolment.held_code))
     ).all()
-    for scenario, reason, number in reasons:
-        codes[scenario, held_code(reason)] += number
+    for scenario, code, number in reasons:
+        codes[scenario, code or HeldCode.OTHER.value] += number
     for (scenario, code), number in sorted(codes.items()):
         held.add_metric([scenario, code], number)
     yield by_status

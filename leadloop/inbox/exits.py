@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from leadloop.conditions import EvaluationError, Facts
 from leadloop.inbox.calls import drop_calls
-from leadloop.inbox.holding import hold_journey
+from leadloop.inbox.holding import forget_hold, hold_journey
 from leadloop.inbox.journey_facts import JourneyReader
 from leadloop.inbox.sales_lock import sync_sales_lock
 from leadloop.inbox.waits import disarm
@@ -46,7 +46,7 @@ def end_journey(application: Application, enrolment: Enrolment, outcome: str, re
     enrolment.status = EnrolmentStatus.ENDED
     enrolment.outcome = outcome
     enrolment.end_reason = reason
-    enrolment.held_reason = None
+    forget_hold(enrolment)
     enrolment.ended_at = application.now
     enrolment.due_at = enrolment.locked_at = None
     enrolment.stops, enrolment.retry = {}, False

@@ -11,6 +11,8 @@ import structlog
 from sqlmodel import select
 
 from leadloop.contracts import Next, TurnReply, TurnRequest
+from leadloop.inbox.holding import hold
+from leadloop.journey.failures import HeldCode
 from leadloop.storage.database import lock_enrolment, lock_lead
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment, EnrolmentStatus
@@ -41,8 +43,9 @@ def note_failed_turn(env: Environment, request: TurnRequest, failure: str) -> Tu
             session.add(enrolment)
         if now - enrolment.failing_since < GIVE_UP_AFTER:
             return None
-        enrolment.status, enrolment.failing_since = EnrolmentStatus.HELD, None
-        enrolment.held_reason = f"its turn {enrolment.turn_no + 1} failed for an hour: {failure}"
+        enrolment.failing_since = None
+        text = f"its turn {enrolment.turn_no + 1} failed for an hour: {failure}"
+        hold(enrolment, HeldCode.TURN_FAILED, text)
         session.add(enrolment)
         _log.error("journey_held", enrolment_id=enrolment.id, turn_no=enrolment.turn_no + 1)
         return TurnReply(status="not_yet", turn_no=enrolment.turn_no, next=Next(kind="wait"))

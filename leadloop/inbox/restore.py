@@ -32,11 +32,13 @@ from leadloop.inbox.due_entries import keep_timers
 from leadloop.inbox.due_rows import ENTRY, WAITING
 from leadloop.inbox.effects.mail import find_message
 from leadloop.inbox.erasure import erase_again
+from leadloop.inbox.holding import hold
 from leadloop.inbox.lost_sends import Run, Sent, runs_since
 from leadloop.inbox.operations.log import Caller, write_operation
 from leadloop.inbox.refusals import refuse_again
 from leadloop.inbox.restored import RESTORED, note_lost_messages
 from leadloop.inbox.watermark import IDENTITY, own_mark, read_watermark
+from leadloop.journey.failures import HeldCode
 from leadloop.storage.database import lock_enrolment, lock_lead, lock_message
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import (
@@ -229,8 +231,8 @@ class Acceptance:
                 if message is not None and message.status in _UNCLAIMED:
                     self.found.uncertain.append(_make_uncertain(session, message, None))
                 if enrolment.status == EnrolmentStatus.RUNNING:
-                    enrolment.status, enrolment.due_at = EnrolmentStatus.HELD, None
-                enrolment.held_reason = NO_PROOF
+                    enrolment.due_at = None
+                hold(enrolment, HeldCode.RESTORED, NO_PROOF)
                 session.add(enrolment)
             self.found.held.append(enrolment_id)
 

@@ -31,7 +31,7 @@ from leadloop.inbox.description import describe, search_attributes
 from leadloop.inbox.editions import LostStepError, follow_newest, keeps_its_wait, switch_version
 from leadloop.inbox.effects import apply_effect, find_message
 from leadloop.inbox.experiments import decide_winner
-from leadloop.inbox.holding import is_held_in_a_wait
+from leadloop.inbox.holding import hold, is_held_in_a_wait, release
 from leadloop.inbox.journey_facts import JourneyReader, journey_facts
 from leadloop.inbox.operations.pausing import PAUSED, release_mails
 from leadloop.inbox.operations.retrying import cause_again
@@ -39,6 +39,7 @@ from leadloop.inbox.operations.scenario_pauses import follow_scenario
 from leadloop.inbox.restored import is_restored
 from leadloop.inbox.sales_lock import settle_clock
 from leadloop.journey.decide import decide
+from leadloop.journey.failures import HeldCode
 from leadloop.journey.state import (
     BranchTaken,
     CallFinished,
@@ -203,7 +204,7 @@ class _Turn:
             self.trace.append({"step": state.step, "did": "moved", "from": old[:12], "to": self.digest})
             enrolment.state = _stored(state)
             was_held = enrolment.status == EnrolmentStatus.HELD and not in_a_wait
-            enrolment.status, enrolment.held_reason = EnrolmentStatus.RUNNING, None
+            release(enrolment)
             if was_held and same_kind:
                 cause, state = self._again(state)
             elif was_held or not same_kind:  # what it waited for belongs to the old step
@@ -229,7 +230,7 @@ class _Turn:
         """Go on with a held journey: wait on where it waited, else try its step again."""
         enrolment, application = self.enrolment, self.application
         in_a_wait = is_held_in_a_wait(self.session, enrolment)
-        enrolment.status, enrolment.held_reason = EnrolmentStatus.RUNNING, None
+        release(enrolment)
         self.trace.append({"step": state.step, "did": "retried"})
         release_mails(application, enrolment.id, PAUSED)  # claims hold the mails of held journeys too
         head = Next.model_validate(enrolment.next) if enrolment.next else None
@@ -272,7 +273,7 @@ class _Turn:
         enrolment = self.enrolment
         enrolment.move_to = f"{LOST}{enrolment.move_to}"
         self.trace.append({"step": str(enrolment.state.get("step")), "did": "held", "reason": reason})
-        following = self._stop(Stop("held", reason=reason))
+        following = self._stop(Stop("held", reason=reason, code=HeldCode.LOST_STEP))
         return Next.model_validate(enrolment.next) if enrolment.next else following
 
     def _walk(self, cause: Cause, state: JourneyState) -> Next:
@@ -320,7 +321,7 @@ class _Turn:
             self.trace.append(
                 {"step": str(self.enrolment.state.get("step")), "did": "held", "reason": reason}
             )
-            self.enrolment.status, self.enrolment.held_reason = EnrolmentStatus.HELD, reason
+            hold(self.enrolment, HeldCode.CONDITION_FAILED, reason)
 
     def _wait(self, decision: Decision) -> BranchTaken | None:
         """Arm the waits; return the branch that was satisfied already, if any."""
@@ -362,8 +363,7 @@ class _Turn:
                 retry_most_seconds=_CALL_RETRY_MOST,
             )
         if stop.kind == "held":
-            enrolment.status = EnrolmentStatus.HELD
-            enrolment.held_reason = stop.reason
+            hold(enrolment, stop.code, stop.reason or "")
             return Next(kind="wait")
         enrolment.status = EnrolmentStatus.ENDED
         enrolment.outcome = stop.outcome

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from leadloop.journey.effects import TellExit
+from leadloop.journey.failures import HeldCode
 from leadloop.journey.state import (
     Again,
     BranchTaken,
@@ -56,7 +57,7 @@ def decide(
         stop = _walk(walk, cause, walked, last_step)
     except HoldError as error:
         walk.say("held", reason=str(error))
-        stop = Stop("held", reason=str(error))
+        stop = Stop("held", reason=str(error), code=error.code)
     steps = walked + sum(walk.state.visits.values()) - sum(state.visits.values())
     shielded = isinstance(plan.steps[walk.state.step], HandOffStep) and stop.kind in ("wait", "send")
     return Decision(walk.state, stop, tuple(walk.effects), tuple(walk.trace), steps, shielded)
@@ -82,7 +83,8 @@ def _walk(walk: Walk, cause: Cause, walked: int, last_step: bool) -> Stop:
         walked += 1
         if walked > MAX_STEPS:
             walk.set_pending(result)  # where it goes on once somebody has looked at it
-            raise HoldError(f"more than {MAX_STEPS} steps in one turn: a loop without a wait")
+            text = f"more than {MAX_STEPS} steps in one turn: a loop without a wait"
+            raise HoldError(text, HeldCode.LOOP)
         walk.arrive(result.step)
         walk.set_result()
         step = walk.plan.steps[result.step]

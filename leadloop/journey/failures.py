@@ -8,6 +8,8 @@ are nobody's decision, and holding the journey is the only way to lose nothing. 
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 GAVE_UP = "gave_up"
 """It was tried again for the whole of its retry schedule."""
 REFUSED = "refused"
@@ -15,6 +17,23 @@ REFUSED = "refused"
 RENDER = "render_"
 """The template could not be rendered."""
 BAD_HEADER = "bad_header"
+
+
+class HeldCode(StrEnum):
+    """Why a journey is held, in a word: for metrics and alerts, which must not carry free text."""
+
+    CONDITION_FAILED = "condition_failed"
+    UNKNOWN_DATE = "unknown_date"
+    LOST_STEP = "lost_step"
+    LOOP = "loop"
+    NO_STREAM = "no_stream"
+    MAIL_FAILED = "mail_failed"
+    CALL_FAILED = "call_failed"
+    TURN_FAILED = "turn_failed"
+    RESTORED = "restored"
+    OTHER = "other"
+    """A defect: what should not happen has no word of its own."""
+
 
 _TO_LOOK_AT = (GAVE_UP, REFUSED, RENDER, BAD_HEADER)
 

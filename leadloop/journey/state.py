@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from leadloop.conditions import FactValue
 from leadloop.journey.effects import Effect
+from leadloop.journey.failures import HeldCode
 from leadloop.language.plan import Armed, Calendar, Plan, PlanModel, Queue, Stream, Target
 
 
@@ -168,6 +169,8 @@ class Stop:
     arms: tuple[Arm, ...] = ()
     outcome: str | None = None
     reason: str | None = None
+    code: HeldCode = HeldCode.OTHER
+    """Of a hold, with its `reason`."""
 
 
 @dataclass(frozen=True)

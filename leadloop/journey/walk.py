@@ -11,6 +11,7 @@ from leadloop.conditions import SURROUNDINGS, EvaluationError, Facts, FactValue,
 from leadloop.journey import calendar
 from leadloop.journey.effects import Effect
 from leadloop.journey.fact_values import result_dates, result_facts, wait_text
+from leadloop.journey.failures import HeldCode
 from leadloop.journey.state import Arm, JourneyFacts, JourneyState, Stop, effect_key
 from leadloop.language.plan import (
     Branch,
@@ -29,6 +30,10 @@ from leadloop.language.plan import (
 
 class HoldError(Exception):
     """The journey cannot go on until a person acts; the text says why, without personal values."""
+
+    def __init__(self, reason: str, code: HeldCode = HeldCode.OTHER) -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 @runtime_checkable
@@ -179,7 +184,8 @@ class Walk:
 
     def _failed(self, expression: Expression, values: Facts, error: EvaluationError) -> HoldError:
         return HoldError(
-            f"condition of `{self.state.step}` failed: {failed_words(expression, values, error)}"
+            f"condition of `{self.state.step}` failed: {failed_words(expression, values, error)}",
+            HeldCode.CONDITION_FAILED,
         )
 
     def say(self, did: str, **detail: Any) -> None:
@@ -200,7 +206,8 @@ class Walk:
         resolved = self.resolved(wait)
         if resolved is None:
             name = wait.until.fact if wait.until else None
-            raise HoldError(f"`{self.state.step}` waits for `{name}`, and that date is not known")
+            text = f"`{self.state.step}` waits for `{name}`, and that date is not known"
+            raise HoldError(text, HeldCode.UNKNOWN_DATE)
         if resolved.past:
             return None, wait.if_past
         return resolved.at, None

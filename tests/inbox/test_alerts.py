@@ -12,7 +12,6 @@ from structlog.testing import capture_logs
 from leadloop.contracts import Watermark
 from leadloop.inbox.alert_posts import GIVE_UP_AFTER, AlertPosts
 from leadloop.inbox.alerts import FAILING, KINDS, LATE, WITHIN, open_alerts, watch
-from leadloop.inbox.held_codes import held_code
 from leadloop.inbox.restored import close_the_gate
 from leadloop.settings import Endpoint
 from leadloop.storage.environment import Environment
@@ -57,7 +56,7 @@ def _open(env: Environment) -> list[tuple[str, str | None, str, int]]:
 
 
 def _hold(env: Environment) -> Enrolment:
-    return _journey(env, status=EnrolmentStatus.HELD, held_reason=UNKNOWN_DATE)[1]
+    return _journey(env, status=EnrolmentStatus.HELD, held_reason=UNKNOWN_DATE, held_code="unknown_date")[1]
 
 
 def test_alert_is_raised_once_for_many_held_journeys(env: Environment) -> None:
@@ -71,7 +70,7 @@ def test_alert_is_raised_once_for_many_held_journeys(env: Environment) -> None:
     assert [line["event"] for line in logs] == ["alert_raised"]
     assert "lead.renewal" not in json.dumps(logs)
     for row in (first, second):
-        _change(env, row, status=EnrolmentStatus.RUNNING, held_reason=None)
+        _change(env, row, status=EnrolmentStatus.RUNNING, held_reason=None, held_code=None)
     assert watch(env) == 1
     assert _open(env) == []
 
@@ -79,9 +78,9 @@ def test_alert_is_raised_once_for_many_held_journeys(env: Environment) -> None:
 def test_alert_is_raised_again_after_it_was_over(env: Environment) -> None:
     row = _hold(env)
     watch(env)
-    _change(env, row, status=EnrolmentStatus.RUNNING, held_reason=None)
+    _change(env, row, status=EnrolmentStatus.RUNNING, held_reason=None, held_code=None)
     watch(env)
-    _change(env, row, status=EnrolmentStatus.HELD, held_reason=UNKNOWN_DATE)
+    _change(env, row, status=EnrolmentStatus.HELD, held_reason=UNKNOWN_DATE, held_code="unknown_date")
     assert watch(env) == 1
     with env.database.read() as session:
         rows = session.exec(select(Alert)).all()
@@ -202,22 +201,3 @@ def test_alert_that_nobody_took_for_a_day_is_given_up(
     posts.run_once()
     posts.close()
     assert receiver.received == []
-
-
-@pytest.mark.parametrize(
-    ("reason", "code"),
-    [
-        ("condition of `read` failed: no such overload", "condition_failed"),
-        (UNKNOWN_DATE, "unknown_date"),
-        ("the new version has no step `read`, and `on_edit` does not map it", "lost_step"),
-        ("more than 100 steps in one turn: a loop without a wait", "loop"),
-        ("no stream `tips` is published", "no_stream"),
-        ("the mail of `thanks` failed: gave_up smtp_451", "mail_failed"),
-        ("the call of `crm` to `crm` failed: http_404", "call_failed"),
-        ("its turn 3 failed for an hour: KeyError, see log 1", "turn_failed"),
-        ("`read` waits for its mail only", "other"),
-        (None, "other"),
-    ],
-)
-def test_held_code(reason: str | None, code: str) -> None:
-    assert held_code(reason) == code

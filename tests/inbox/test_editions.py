@@ -204,6 +204,7 @@ def test_move_without_the_step_holds_the_journey_until_a_version_maps_it(tmp_pat
     journey = row_of(env, journey_id)
     assert (journey.status, journey.plan_digest) == (EnrolmentStatus.HELD, before)
     assert "`old`" in (journey.held_reason or "")
+    assert journey.held_code == "lost_step"
     edit(env, plan_of(rest("new", days=11)), old="new")
     tell(env)
     journey = row_of(env, journey_id)

@@ -47,6 +47,7 @@ def _world(env: Environment, clock: ManualClock) -> None:
             row.status = EnrolmentStatus(status)
             row.due_at = clock.now() if number == 0 else None
             row.held_reason = "no stream `tips` is published" if status == "held" else None
+            row.held_code = "no_stream" if status == "held" else None
             session.add(row)
             session.flush()
             if number == 1:

@@ -79,6 +79,7 @@ def test_condition_of_an_exit_that_fails_holds_the_journey_once(
     journey = _held(env)
     assert "100 / lead.employees >= 50" in (journey.held_reason or "")
     assert "(lead.employees = 0)" in (journey.held_reason or "")
+    assert journey.held_code == "condition_failed"
     assert journey.due_at is None
     touch(env, lead, fields={"employees": 0}, job_title="部長")
     assert _held(env).held_reason == journey.held_reason
@@ -94,7 +95,7 @@ def test_exit_that_is_met_ends_the_journey_although_another_fails(tmp_path: Path
         application.move_stage("customer", None)
         application.settle()
     (journey,) = journeys(env)
-    assert (journey.outcome, journey.held_reason) == ("exited", None)
+    assert (journey.outcome, journey.held_reason, journey.held_code) == ("exited", None, None)
     env.database.close()
 
 
@@ -103,6 +104,7 @@ def test_condition_of_a_wait_that_fails_holds_the_journey(tmp_path: Path, clock:
     touch(env, lead, fields={"employees": 0})
     journey = _held(env)
     assert (journey.held_reason or "").startswith("condition of `look` failed: 100 / lead.employees >= 50")
+    assert journey.held_code == "condition_failed"
     clock.advance(days=31)
     settle(env)
     assert _held(env).outcome is None
@@ -131,7 +133,7 @@ def test_exit_that_fails_through_a_step_of_the_journey_holds_it_at_the_end_of_th
     clock.advance(days=1)
     settle(env)
     journey = _held(env)
-    assert journey.state["step"] == "rest"
+    assert (journey.state["step"], journey.held_code) == ("rest", "condition_failed")
     assert "100 / lead.employees >= 50" in (journey.held_reason or "")
     env.database.close()
 

@@ -218,6 +218,7 @@ def test_a_date_of_the_entry_is_not_followed(tmp_path: Path, clock: ManualClock)
     (journey,) = journeys(env)
     assert journey.status == EnrolmentStatus.HELD
     assert journey.held_reason == "`w` waits for `run.entry.revisit_on`, and that date is not known"
+    assert journey.held_code == "unknown_date"
 
 
 def _recycling(tmp_path: Path, clock: ManualClock) -> tuple[Environment, Enrolment]:

@@ -11,6 +11,7 @@ from leadloop.conditions import FactValue
 from leadloop.journey import effects as fx
 from leadloop.journey import state as s
 from leadloop.journey.decide import MAX_STEPS, decide
+from leadloop.journey.failures import HeldCode
 from leadloop.journey.state import effect_key
 from leadloop.journey.steps import HANDLERS
 from leadloop.language import plan as p
@@ -125,7 +126,7 @@ def test_wait_for_a_past_date_goes_by_if_past(if_past: p.Target | None, outcome:
 def test_wait_for_an_unknown_date_of_the_entry_is_held_and_says_so() -> None:
     step = p.WaitStep(id="w", wait=p.WaitSpec(until=p.Until(fact="run.entry.revisit_on")))
     decision = Player(step).give()
-    assert decision.stop.kind == "held"
+    assert (decision.stop.kind, decision.stop.code) == ("held", HeldCode.UNKNOWN_DATE)
     assert "not known" in (decision.stop.reason or "")
 
 
@@ -178,7 +179,7 @@ def test_stream_until_and_item_unknown_are_not_true(condition: p.Expression) -> 
 def test_condition_that_fails_is_held_without_the_values() -> None:
     division = p.Expression(source="1 / lead.employees > 0", variables={"lead.employees": "int"})
     decision = Player(choose(division), values={"lead.employees": 0}).give()
-    assert decision.stop.kind == "held"
+    assert (decision.stop.kind, decision.stop.code) == ("held", HeldCode.CONDITION_FAILED)
 
 
 def test_trace_shows_no_free_text_of_a_person() -> None:
@@ -266,7 +267,7 @@ def test_exit_with_notice_tells_first_then_ends() -> None:
 def test_turn_of_more_than_a_hundred_steps_is_held() -> None:
     player = Player(p.GoStep(id="a", next=to("b")), p.GoStep(id="b", next=to("a")))
     decision = player.give()
-    assert decision.stop.kind == "held"
+    assert (decision.stop.kind, decision.stop.code) == ("held", HeldCode.LOOP)
     assert decision.steps_walked == MAX_STEPS
 
 
@@ -336,7 +337,8 @@ def test_stream_until_goes_to_its_target() -> None:
 
 
 def test_stream_not_published_is_held() -> None:
-    assert Player(stream()).give().stop.kind == "held"
+    stop = Player(stream()).give().stop
+    assert (stop.kind, stop.code) == ("held", HeldCode.NO_STREAM)
 
 
 # --- hand_off -------------------------------------------------------------------------------------

@@ -197,6 +197,7 @@ async def test_d6_a_journey_without_a_history_is_held(configured: World, tempora
         await until(lambda: _journey(world, "jiro").next["kind"] == "end", "jiro goes on")
     assert _journey(world, "taro").status == EnrolmentStatus.HELD
     assert "restored from a backup" in (_journey(world, "taro").held_reason or "")
+    assert _journey(world, "taro").held_code == "restored"
     assert world.delivered() == 4
     assert set(world.sink.received.values()) == {1}
 

@@ -79,3 +79,33 @@ def test_second_open_journey_is_refused_as_before(database: Database) -> None:
         one for one in inspect(database.engine).get_indexes("enrolment") if one["name"] == "uq_enrolment_open"
     ]
     assert (index["column_names"], bool(index["unique"])) == (["scenario", "subject_key", "record_key"], True)
+
+
+def test_reasons_of_earlier_holds_get_their_codes(database: Database) -> None:
+    reasons = {
+        "condition of `read` failed: no such overload": "condition_failed",
+        "goal failed: 100 / lead.employees": "condition_failed",
+        "`w` waits for `lead.renewal`, and that date is not known": "unknown_date",
+        "the new version has no step `read`, and `on_edit` does not map it": "lost_step",
+        "more than 100 steps in one turn: a loop without a wait": "loop",
+        "no stream `tips` is published": "no_stream",
+        "the mail of `thanks` failed: gave_up smtp_451": "mail_failed",
+        "the call of `crm` to `crm` failed: http_404": "call_failed",
+        "its turn 3 failed for an hour: KeyError, see log 1": "turn_failed",
+        "restored from a backup, and no history of Temporal tells which mails it has sent since": "restored",
+        "`read` waits for its mail only": "other",
+    }
+    _first_release(database)
+    with database.engine.begin() as connection:
+        for number, reason in enumerate(reasons):
+            values = _ROWS["enrolment"] | {"id": f"h{number}", "scenario": f"s{number}", "status": "held"}
+            names = ", ".join(f'"{name}"' for name in (*values, "held_reason"))
+            places = ", ".join(f":{name}" for name in (*values, "held_reason"))
+            connection.execute(
+                text(f"INSERT INTO enrolment ({names}) VALUES ({places})"), values | {"held_reason": reason}
+            )
+    upgrade(database)
+    with database.read() as session:
+        rows = session.exec(select(Enrolment.held_reason, Enrolment.held_code)).all()
+    assert {str(reason): code for reason, code in rows if reason is not None} == reasons
+    assert [code for reason, code in rows if reason is None] == [None]

@@ -87,6 +87,7 @@ async def test_t13_mail_server_down_for_a_week_holds_the_journey(
         assert len(sink.commands) < 5000  # an attempt each five minutes for a day, no hot loop
         assert row.status == EnrolmentStatus.HELD
         assert row.held_reason == "the mail of `mail` failed: gave_up smtp_451"
+        assert row.held_code == "mail_failed"
         assert await bench.status(journey.id) == WorkflowExecutionStatus.RUNNING
         assert examine(env).problems == []
         sink.replies = {}
@@ -115,6 +116,7 @@ async def test_t13_webhook_that_fails_for_good_holds_the_journey(
         assert call.status == CallStatus.FAILED
         assert row.status == EnrolmentStatus.HELD
         assert row.held_reason == f"the call of `hook` to `crm` failed: {call.reason}"
+        assert row.held_code == "call_failed"
         assert len(receiver.received) < 50
         assert examine(bench.env).problems == []
         receiver.codes = [200]
@@ -148,6 +150,7 @@ async def test_t13_turn_that_fails_for_an_hour_holds_the_journey(
         assert held.status == EnrolmentStatus.HELD
         assert (held.held_reason or "").startswith("its turn 2 failed for an hour: KeyError, see log ")
         assert "kaisha" not in (held.held_reason or "")
+        assert held.held_code == "turn_failed"
         assert 30 < len(attempts) < 120  # at most a minute apart, for an hour
         tried = len(attempts)
         await bench.skip(days=5)

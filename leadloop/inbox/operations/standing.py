@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import case, func
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from leadloop.inbox.operations.links import TemporalPages
@@ -99,14 +100,19 @@ def _due(session: Session, now: datetime) -> dict[str, tuple[int, datetime | Non
 def _held(session: Session) -> dict[str, list[dict[str, Any]]]:
     """Return, by scenario, why journeys are held, the most frequent reasons first, with one of each."""
     number = func.count().label("number")
-    rows = session.exec(
-        select(Enrolment.scenario, Enrolment.held_reason, number, func.min(Enrolment.id))
-        .where(Enrolment.status == EnrolmentStatus.HELD)
-        .group_by(col(Enrolment.scenario), col(Enrolment.held_reason))
-        .order_by(col(Enrolment.scenario), number.desc(), col(Enrolment.held_reason))
-    ).all()
+    scenario_of, code_of, reason_of = (
+        col(Enrolment.scenario),
+        col(Enrolment.held_code),
+        col(Enrolment.held_reason),
+    )
+    rows = session.connection().execute(
+        select_columns(scenario_of, code_of, reason_of, number, func.min(Enrolment.id))
+        .where(col(Enrolment.status) == EnrolmentStatus.HELD)
+        .group_by(scenario_of, code_of, reason_of)
+        .order_by(scenario_of, number.desc(), reason_of)
+    )
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for scenario, reason, people, example in rows:
+    for scenario, code, reason, people, example in rows:
         if len(found[scenario]) < REASONS:
-            found[scenario].append({"reason": reason, "number": people, "example": example})
+            found[scenario].append({"code": code, "reason": reason, "number": people, "example": example})
     return found

@@ -32,6 +32,7 @@ def journey_json(session: Session, env: Environment, row: Enrolment) -> dict[str
         "turn": row.turn_no,
         "in_flight": row.status != EnrolmentStatus.ENDED and is_in_flight(session, row),
         "due_at": _iso(row.due_at),
+        "held_code": row.held_code,
         "held_reason": row.held_reason,
         "retry": row.retry,
         "stops": {str(cause): str(clock) for cause, clock in _stops(row).items()},

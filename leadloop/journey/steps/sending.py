@@ -7,7 +7,7 @@ from typing import Any
 
 from leadloop.journey.calendar import add_span
 from leadloop.journey.effects import AskMessage, DropMessage
-from leadloop.journey.failures import needs_a_person
+from leadloop.journey.failures import HeldCode, needs_a_person
 from leadloop.journey.state import Cause, MessageFinished, Stop, TimedOut
 from leadloop.journey.walk import HoldError, Walk
 from leadloop.language.plan import Span
@@ -66,7 +66,7 @@ def finished(
         walk.set_result(status=cause.status)
         walk.say("send", status=cause.status, reason=cause.reason, template=data["template"])
         if holds and cause.status == _FAILED and needs_a_person(cause.reason):
-            raise HoldError(f"the mail of `{walk.state.step}` failed: {cause.reason}")
+            raise HoldError(f"the mail of `{walk.state.step}` failed: {cause.reason}", HeldCode.MAIL_FAILED)
         return cause.status
     if late is not None and skip_late and cause.hold_until > _latest(walk, late):
         return skip(walk, "late", template=data["template"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from leadloop.journey.failures import HeldCode
 from leadloop.journey.walk import HoldError, Walk
 from leadloop.language.plan import Stream, StreamItem
 
@@ -15,7 +16,7 @@ def next_item(walk: Walk, name: str, tried: Collection[str] = ()) -> StreamItem 
     """
     stream = walk.facts.streams.get(name)
     if stream is None:
-        raise HoldError(f"no stream `{name}` is published")
+        raise HoldError(f"no stream `{name}` is published", HeldCode.NO_STREAM)
     return next((item for item in _ordered(stream) if _fits(item, walk, tried)), None)
 
 

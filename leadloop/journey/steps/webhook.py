@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from leadloop.journey.effects import AskCall
+from leadloop.journey.failures import HeldCode
 from leadloop.journey.state import CallFinished, Cause, Stop
 from leadloop.journey.walk import HoldError, Walk
 from leadloop.language.plan import Target, WebhookStep
@@ -29,5 +30,6 @@ class WebhookHandler:
         walk.set_result(status=DONE if done else FAILED, **code)
         walk.say("webhook", to=step.to, status=cause.status, code=cause.code)
         if not done and step.holds:
-            raise HoldError(f"the call of `{step.id}` to `{step.to}` failed: {cause.reason or 'no answer'}")
+            text = f"the call of `{step.id}` to `{step.to}` failed: {cause.reason or 'no answer'}"
+            raise HoldError(text, HeldCode.CALL_FAILED)
         return step.next if done else step.on_fail

@@ -78,6 +78,9 @@ class Enrolment(SQLModel, table=True):
     outcome: str | None = None
     end_reason: str | None = None
     held_reason: str | None = None
+    """Why a person has to look at it; also while it is paused, when it will be held afterwards."""
+    held_code: str | None = None
+    """The same in a word, `journey.failures.HeldCode`."""
     turn_no: int = 0
     """Head: number of the last committed turn; 0 before the first."""
     state: dict[str, Any] = Field(default_factory=dict, sa_type=JSON_TYPE)
