@@ -41,6 +41,7 @@ from leadloop.delivery.render import Renderer
 from leadloop.delivery.smtp import SmtpSender
 from leadloop.delivery.tokens import Tokens
 from leadloop.failpoints import failpoint
+from leadloop.garbage import freeze_what_is_loaded
 from leadloop.inbox.engine_metrics import EngineMetrics
 from leadloop.inbox.pruning.retention import retention_of
 from leadloop.inbox.services import run_presence, run_services
@@ -320,6 +321,7 @@ async def run(settings: Settings, kinds: Collection[str] = ALL) -> None:
                 env, client, outbox, calls, run=kinds, deployment=versions, settings=settings
             )
             async with engine:
+                freeze_what_is_loaded()
                 print(f"leadloop worker is running ({', '.join(kinds)}); stop it with Ctrl-C", flush=True)
                 await stopped.wait()
     finally:

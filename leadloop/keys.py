@@ -16,7 +16,7 @@ class Keys:
         if len(secret) < 16:
             raise ValueError("the secret needs at least 16 bytes")
         self._secret = secret
-        self._derived: dict[str, bytes] = {}
+        self._begun: dict[str, hmac.HMAC] = {}
 
     def key(self, purpose: str) -> bytes:
         """Return the 32-byte key for a purpose, for example `unsubscribe-token`."""
@@ -27,7 +27,10 @@ class Keys:
 
         `purpose` is one of a few fixed words: their keys are kept.
         """
-        key = self._derived.get(purpose)
-        if key is None:
-            key = self._derived[purpose] = self.key(purpose)
-        return hmac.digest(key, value.encode(), "sha256").hex()
+        begun = self._begun.get(purpose)
+        if begun is None:
+            begun = self._begun[purpose] = hmac.new(self.key(purpose), digestmod="sha256")
+        # `hmac.digest` would let go of the interpreter for each value, and wait until others give it back.
+        found = begun.copy()
+        found.update(value.encode())
+        return found.hexdigest()

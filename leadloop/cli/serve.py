@@ -32,6 +32,7 @@ def serve(
     """
     from leadloop.delivery.tokens import Tokens
     from leadloop.embedded.web_server import running_web
+    from leadloop.garbage import freeze_what_is_loaded
     from leadloop.web.app import create_app
 
     settings = settings_for(state)
@@ -52,6 +53,7 @@ def serve(
             inbox_limit=settings.inbox_limit,
         )  # fmt: skip
         with running_web(app, host, port):
+            freeze_what_is_loaded()
             typer.echo(f"serving http://{shown}:{port}; stop with Ctrl-C")
             stopped.wait()
 

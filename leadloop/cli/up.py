@@ -38,11 +38,13 @@ def up(
 async def _run(settings: Settings, publication: Publication) -> None:
     from leadloop.clock import RealClock
     from leadloop.embedded.stack import running_stack
+    from leadloop.garbage import freeze_what_is_loaded
 
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with running_stack(settings, publication, RealClock(), "leadloop up") as stack:
+        freeze_what_is_loaded()
         for line in address_lines(stack):
             typer.echo(line)
         typer.echo("\nrunning; stop with Ctrl-C")

@@ -14,7 +14,7 @@ from leadloop.leads.addresses import email_key, normalise_email
 from leadloop.leads.names import clean_text
 from leadloop.storage.environment import Environment
 from leadloop.storage.finding import rows_of_each
-from leadloop.storage.inserting import insert_new, insert_rows
+from leadloop.storage.inserting import insert_new, insert_rows, new_row
 from leadloop.storage.tables import Identity, Lead
 
 EMAIL = "email"
@@ -97,9 +97,7 @@ def create_leads(
     An address that another transaction took in between is left out.
     """
     stage = env.publications.current(session).publication.lifecycle.stages[0]
-    rows = [
-        Lead(email=one.email, stage=stage, source=one.source, created_at=now).model_dump() for one in wanted
-    ]
+    rows = [new_row(Lead, email=one.email, stage=stage, source=one.source, created_at=now) for one in wanted]
     insert_rows(session, Lead, rows)
     identities = [
         {"kind": EMAIL, "value_hmac": one.email_hmac, "lead_id": row["id"], "created_at": now}

@@ -8,15 +8,22 @@ quickest.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Table, TextClause, insert, text
 from sqlmodel import Session, SQLModel
 
 Row = dict[str, Any]
+
+
+def new_row(model: type[SQLModel], **values: Any) -> Row:
+    """Return a row with the defaults of its table, for a hundredth of what making an object costs."""
+    row = {name: default() for name, default in _defaults(model)}
+    row.update(values)
+    return row
 
 
 def insert_rows(session: Session, model: type[SQLModel], rows: Sequence[Row]) -> None:
@@ -50,6 +57,15 @@ def insert_new(
     table: Table = model.__table__  # type: ignore[attr-defined]
     statement = _insert_json(table, tuple(ordered[0]), tuple(key))
     return {tuple(found) for found in connection.execute(statement, {"rows": _json(ordered)})}
+
+
+@lru_cache
+def _defaults(model: type[SQLModel]) -> tuple[tuple[str, Callable[[], Any]], ...]:
+    return tuple(
+        (name, cast("Callable[[], Any]", field.default_factory or field.get_default))
+        for name, field in model.model_fields.items()
+        if not field.is_required()
+    )
 
 
 @lru_cache
