@@ -3,7 +3,8 @@
 Causes stand in `enrolment.stops`, each with what the clock does meanwhile: `run`, `freeze` or `restart`.
 The clock stands still from the first cause that stops it to the end of the last one. Then the time it
 stood is added to the wait; the wait begins anew if a cause that said `restart` was among them. Only
-waits of time stand still: `wait`, `await`, the rest of a stream. What people do is applied all the same.
+waits for a length of time stand still: `wait`, `await`, the rest of a stream, but not those `until` a date.
+What people do is applied all the same.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING, Literal
 from leadloop.contracts import Next
 from leadloop.inbox.causes import due_of
 from leadloop.inbox.wakes import ask_wake
-from leadloop.journey.steps.stream import RESTING
-from leadloop.language.plan import AwaitStep, Plan, StreamStep, WaitStep
+from leadloop.journey.lengths import waits_a_length
+from leadloop.language.plan import Plan, StreamStep
 from leadloop.storage.tables import Enrolment, EnrolmentStatus
 
 if TYPE_CHECKING:
@@ -87,9 +88,7 @@ def waits_for_time(enrolment: Enrolment, plan: Plan) -> bool:
     if enrolment.next.get("kind") != "wait" or enrolment.shielded:
         return False
     step = plan.steps.get(str(enrolment.state.get("step")))
-    if isinstance(step, StreamStep):
-        return enrolment.state.get("phase") == RESTING
-    return isinstance(step, WaitStep | AwaitStep)
+    return waits_a_length(step, str(enrolment.state.get("phase", "")))
 
 
 def _begun_at(application: Application, enrolment: Enrolment) -> datetime:

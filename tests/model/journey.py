@@ -114,10 +114,12 @@ class Journey:
 
     @property
     def waits_for_time(self) -> bool:
-        """Whether it stands in a wait whose clock can be stopped."""
-        kind = self.plan.steps[self.at.step].kind
-        resting = kind == "stream" and self.at.phase == "resting"
-        return self.head[0] == "wait" and (kind in ("wait", "await") or resting)
+        """Whether it stands in a wait whose clock can be stopped: one of a length, not one until a date."""
+        step = self.plan.steps[self.at.step]
+        resting = step.kind == "stream" and self.at.phase == "resting"
+        spec = step.wait if step.kind == "wait" else step.timeout if step.kind == "await" else None
+        of_a_length = step.kind in ("wait", "await") and (spec is None or spec.until is None)
+        return self.head[0] == "wait" and (of_a_length or resting)
 
     @property
     def wait_began_at(self) -> datetime | None:

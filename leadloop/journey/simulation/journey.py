@@ -16,6 +16,7 @@ from leadloop.journey.fact_values import (
     run_facts,
     wait_text,
 )
+from leadloop.journey.lengths import waits_a_length
 from leadloop.journey.matching import is_true, matches
 from leadloop.journey.records_of import concerns
 from leadloop.journey.simulation import carrying
@@ -23,15 +24,12 @@ from leadloop.journey.simulation.events import SimulatedEvent
 from leadloop.journey.simulation.matcher_words import describe_match
 from leadloop.journey.simulation.past import SimulatedPast, View
 from leadloop.journey.state import Arm, BranchTaken, Cause, Continued, JourneyFacts, Started, first_state
-from leadloop.journey.steps.stream import RESTING
 from leadloop.language.plan import (
     AwaitStep,
     ChangeMatch,
     EventMatch,
     Matcher,
     StageMatch,
-    StreamStep,
-    WaitStep,
     WhenMatch,
 )
 
@@ -240,12 +238,9 @@ class Journey:
         return matches(match, event, self.values())
 
     def _stands_still(self) -> bool:
-        step = self.plan.steps[self.state.step]
         if self.plan.pause_clock == "run" or self.shielded:
             return False
-        if isinstance(step, StreamStep):
-            return self.state.phase == RESTING
-        return isinstance(step, WaitStep | AwaitStep)
+        return waits_a_length(self.plan.steps[self.state.step], self.state.phase)
 
     def _concerns(self, event: SimulatedEvent) -> bool:
         return concerns(self.plan, self._record_key, event, self.play.publication.workspace)

@@ -67,6 +67,40 @@ def test_wait_goes_on_as_the_clock_of_the_pause_says(
     assert row_of(env, journey_id).outcome == p.COMPLETED
 
 
+DATED = [
+    p.WaitSpec(until=p.Until(on=(NOW + 10 * DAYS).date())),
+    p.WaitSpec(until=p.Until(fact="run.entered_at", offset=p.Span(amount=10, unit="days"))),
+]
+
+
+@pytest.mark.parametrize("clock", ["freeze", "restart"])
+@pytest.mark.parametrize("spec", DATED, ids=["date", "fact"])
+@pytest.mark.parametrize("step", ["wait", "await"])
+def test_a_wait_until_a_date_ends_on_it_whatever_the_clock(
+    tmp_path: Path, clock: str, spec: p.WaitSpec, step: str
+) -> None:
+    """A date is a date: it is not later because the journey was paused. What came due is done afterwards."""
+    steps = {
+        "wait": p.WaitStep(id="w", wait=spec, next=p.Target(exit="there")),
+        "await": READ.model_copy(update={"id": "w", "timeout": spec, "on_timeout": p.Target(exit="there")}),
+    }
+    env, journey_id = waiting(tmp_path, steps[step])
+    due_at = row_of(env, journey_id).due_at
+    advance(env, days=2)
+    pause_journey(env, journey_id, BY, clock)
+    advance(env, days=3)
+    resume_journey(env, journey_id, BY)
+    go(env)
+    assert row_of(env, journey_id).due_at == due_at
+    assert sound(env)
+    pause_journey(env, journey_id, BY, clock)
+    advance(env, days=9)
+    assert row_of(env, journey_id).outcome is None
+    resume_journey(env, journey_id, BY)
+    go(env)
+    assert row_of(env, journey_id).outcome == "there"
+
+
 def test_paused_wait_does_not_end_and_ends_at_once_after_the_pause(tmp_path: Path) -> None:
     env, journey_id = waiting(tmp_path)
     pause_journey(env, journey_id, BY, "run")
