@@ -1,11 +1,16 @@
 """Backfill: bringing every known lead in line with what was published, in small batches.
 
+Where a publication only lets in who is in a stage or segment already (`existing: include`), the leads of a
+batch enter in one transaction (`entering_together`); whoever needs more is visited alone, as all are
+where segments, timers or scores are to be looked at too.
+
 The notes and the cursor are one row of the database. A process that dies in the middle, or two that
 work at once, visit some leads twice, which changes nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +19,8 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
 from leadloop.inbox.apply import Application
+from leadloop.inbox.due_entries import OWN_KEYS, existing_hash, is_in
+from leadloop.inbox.entering_together import AT_ONCE, EnteringTogether, due_of, may_enter_together
 from leadloop.inbox.newly_published import (
     Notes,
     fresh_round,
@@ -24,10 +31,13 @@ from leadloop.inbox.newly_published import (
     visit,
     write_notes,
 )
-from leadloop.storage.database import lock_lead
+from leadloop.language.plan import Entry, Plan, SegmentMatch, StageMatch
+from leadloop.storage.columns import new_id
+from leadloop.storage.database import lock_lead, lock_leads
 from leadloop.storage.environment import Environment
+from leadloop.storage.inserting import insert_rows
 from leadloop.storage.publications import StoredPublication
-from leadloop.storage.tables import Lead
+from leadloop.storage.tables import EventKey, Lead
 
 _log = structlog.get_logger()
 
@@ -72,14 +82,17 @@ def begin_backfill(
     return True
 
 
-def run_backfill(env: Environment, limit: int = 100) -> int:
+def run_backfill(env: Environment, limit: int = AT_ONCE) -> int:
     """Visit the next leads that a publication concerns; return how many, 0 where none are left."""
     with env.database.read() as session:
         notes = read_notes(session)
         if notes is None or notes.finished:
             return 0
         ids = _next_leads(session, notes, limit)
-    for lead_id in ids:
+    alone = _let_in_together(env, ids, notes)
+    if alone is None:
+        return 1
+    for lead_id in alone:
         if not _visit(env, lead_id, notes):
             return 1  # something else was published meanwhile: begin again with its notes
     with env.database.write() as session:
@@ -118,6 +131,72 @@ def _concerned(notes: Notes) -> tuple[ColumnElement[bool], ...]:
         col(Lead.merged_into).is_(None),
         col(Lead.erased_at).is_(None),
     )
+
+
+def _let_in_together(env: Environment, ids: list[str], notes: Notes) -> list[str] | None:
+    """Let leads in in one transaction; return those that are to be visited alone.
+
+    None where the notes no longer stand: something else was published.
+    """
+    if notes.silent or notes.looks_again or not ids:
+        return ids
+    with env.database.write() as session:
+        stored = env.publications.current(session)
+        present = read_notes(session)
+        if present is None or present.publication != notes.publication:
+            return None
+        plans = [(stored.publication.plans.get(scenario), index) for scenario, index in notes.entries]
+        entries = [(plan, index) for plan, index in plans if plan is not None and index < len(plan.entry)]
+        if not all(_is_simple(session, stored, plan, plan.entry[index]) for plan, index in entries):
+            return ids
+        leads = lock_leads(session, ids)
+        alone = set(ids) - {lead.id for lead in leads}
+        for number, (plan, index) in enumerate(entries):
+            if number > 0:  # what the entry before has written counts
+                leads = lock_leads(session, ids)
+            alone |= _let_in(session, env, stored, plan, index, leads, notes)
+        return sorted(alone)
+
+
+def _is_simple(session: Session, stored: StoredPublication, plan: Plan, entry: Entry) -> bool:
+    """Return whether an entry asks only where the lead is, and can be decided for many at once."""
+    by_place = isinstance(entry.match, StageMatch | SegmentMatch)
+    return by_place and may_enter_together(session, stored, plan, entry)
+
+
+def _let_in(
+    session: Session,
+    env: Environment,
+    stored: StoredPublication,
+    plan: Plan,
+    index: int,
+    leads: Sequence[Lead],
+    notes: Notes,
+) -> set[str]:
+    """Let those of the locked leads in who match an entry; return those who are to be visited alone."""
+    hashes = {
+        existing_hash(env, plan, index, lead.id, notes.round_id): lead
+        for lead in leads
+        if is_in(lead, plan.entry[index])
+    }
+    known = session.exec(
+        select(EventKey.external_id).where(
+            EventKey.source == OWN_KEYS, col(EventKey.external_id).in_(list(hashes))
+        )
+    ).all()
+    fresh = {hashed: lead for hashed, lead in hashes.items() if hashed not in set(known)}
+    request = due_of(plan, index, env.clock.now())
+    together = EnteringTogether(session, env, stored, plan, list(fresh.values()), request, visiting=True)
+    alone: set[str] = set()
+    keys = []
+    for hashed, lead in fresh.items():
+        if together.ask(lead).status == "apart":
+            alone.add(lead.id)
+        else:
+            keys.append({"source": OWN_KEYS, "external_id": hashed, "body_hmac": "", "event_id": new_id()})
+    together.write()
+    insert_rows(session, EventKey, keys)
+    return alone
 
 
 def _visit(env: Environment, lead_id: str, notes: Notes) -> bool:

@@ -33,7 +33,8 @@ from leadloop.language.plan import (
 )
 from leadloop.storage.columns import new_id
 from leadloop.storage.database import announce
-from leadloop.storage.tables import Due, EventKey, Record
+from leadloop.storage.environment import Environment
+from leadloop.storage.tables import Due, EventKey, Lead, Record
 
 if TYPE_CHECKING:
     from leadloop.inbox.apply import Application
@@ -156,13 +157,18 @@ def enter_existing(application: Application, plan: Plan, index: int, round_id: s
         if isinstance(entry.match, DateMatch) and not _date_is_ahead(application, entry.match, timer.value):
             continue
         if not isinstance(entry.match, ScheduleMatch) and _first_time(
-            application, f"existing:{round_id}:{_identity(timer)}"
+            application, _existing_key(round_id, timer)
         ):
             announce_due(application, timer, str(timer.detail["day"]))
-    if _is_in(application, entry):
+    if is_in(application.lead, entry):
         timer = Timer(plan, index, application.lead.id, None)
-        if _first_time(application, f"existing:{round_id}:{_identity(timer)}"):
+        if _first_time(application, _existing_key(round_id, timer)):
             announce_due(application, timer, "")
+
+
+def existing_hash(env: Environment, plan: Plan, index: int, lead_id: str, round_id: str) -> str:
+    """Return the id of the key that says that a lead was let in by an entry's `existing: include`."""
+    return _once_hash(env, _existing_key(round_id, Timer(plan, index, lead_id, None)))
 
 
 def still_holds(application: Application, wish: Asked) -> bool:
@@ -256,9 +262,9 @@ def _date_is_ahead(application: Application, match: DateMatch, value: str) -> bo
     return at is not None and at > application.now
 
 
-def _is_in(application: Application, entry: Entry) -> bool:
+def is_in(lead: Lead, entry: Entry) -> bool:
     """Return whether a lead is where an entry by stage or segment leads from."""
-    match, lead = entry.match, application.lead
+    match = entry.match
     if lead.erased_at is not None:
         return False
     if match.kind == "stage":
@@ -270,13 +276,21 @@ def _identity(timer: Timer) -> str:
     return f"{timer.plan.scenario}:{entry_digest(timer.entry)}:{timer.lead_id}:{timer.record}"
 
 
+def _existing_key(round_id: str, timer: Timer) -> str:
+    return f"existing:{round_id}:{_identity(timer)}"
+
+
+def _once_hash(env: Environment, key: str) -> str:
+    return env.keys.hash("entered-once", key)
+
+
 def _first_time(application: Application, key: str) -> bool:
     """Return whether this was never done before, and note that it is now.
 
     The note outlives the lead, and the key may hold a date of theirs: only its hash is stored.
     """
     session = application.session
-    hashed = application.env.keys.hash("entered-once", key)
+    hashed = _once_hash(application.env, key)
     if session.get(EventKey, (OWN_KEYS, hashed)) is not None:
         return False
     session.add(EventKey(source=OWN_KEYS, external_id=hashed, body_hmac="", event_id=new_id()))

@@ -20,7 +20,7 @@ from sqlmodel import Session, col, select
 
 from leadloop.inbox.apply import Application
 from leadloop.inbox.entry import REPEATED, journey_of, repeated
-from leadloop.inbox.entry_events import ENROL_REQUESTED, Asked, asked
+from leadloop.inbox.entry_events import ENROL_REQUESTED, ENTRY_DUE, Asked, asked
 from leadloop.inbox.entry_history import KnownHistory
 from leadloop.inbox.entry_rules import Refusal, has_turn_to_take, refused
 from leadloop.inbox.newly_published import read_notes
@@ -65,7 +65,10 @@ class EnteringTogether:
         plan: Plan,
         leads: Collection[Lead],
         request: Event,
+        *,
+        visiting: bool = False,
     ) -> None:
+        """`visiting`: this is the backfill's visit, and the request is written down whoever is refused."""
         self._session = session
         self._env = env
         self._stored = stored
@@ -77,7 +80,10 @@ class EnteringTogether:
         record_key = record_of(plan, request, stored.publication.workspace) or ""
         self._history = KnownHistory(session, plan.scenario, ids, record_key)
         self._open = _open_journeys(session, ids) if plan.group is not None else {}
-        self._apart = _busy(session, ids, leads, self._now)
+        self._visiting = visiting
+        self._apart = _busy(session, ids, self._now)
+        if not visiting:
+            self._apart |= _to_be_visited(session, leads)
         self._events: list[dict[str, Any]] = []
         self._journeys: list[dict[str, Any]] = []
         self._steps: dict[int, list[str]] = defaultdict(list)
@@ -126,6 +132,8 @@ class EnteringTogether:
     def _refused(self, application: Application, wish: Asked, refusal: Refusal) -> Outcome:
         other = refusal.other
         if refusal.code not in TOLD or other is None:
+            if self._visiting:
+                self._write_request(application.lead, 1)
             return Outcome("refused", refusal=refusal)
         lead = application.lead
         if other.lead_id != lead.id or has_turn_to_take(self._session, other, self._now):
@@ -199,6 +207,20 @@ def request_of(plan: Plan, record: str | None, source: str, now: datetime) -> Ev
     )
 
 
+def due_of(plan: Plan, index: int, now: datetime) -> Event:
+    """Return the event that lets leads in who match an entry already. Its lead is not named yet."""
+    return Event(
+        id=new_id(),
+        subject_id="",
+        type=ENTRY_DUE,
+        properties={"scenario": plan.scenario, "entry": index},
+        source="engine",
+        trust="verified",
+        occurred_at=now,
+        received_at=now,
+    )
+
+
 def _open_journeys(session: Session, ids: list[str]) -> dict[str, list[Enrolment]]:
     rows = session.exec(
         select(Enrolment)
@@ -211,12 +233,14 @@ def _open_journeys(session: Session, ids: list[str]) -> dict[str, list[Enrolment
     return found
 
 
-def _busy(session: Session, ids: list[str], leads: Iterable[Lead], now: datetime) -> set[str]:
-    """Return the leads that something is to happen to first: their events, what time causes, a visit."""
+def _busy(session: Session, ids: list[str], now: datetime) -> set[str]:
+    """Return the leads that something is to happen to first: their events, what time causes."""
     waiting = select(Event.subject_id).where(col(Event.subject_id).in_(ids), col(Event.applied_at).is_(None))
     due = select(Due.lead_id).where(col(Due.lead_id).in_(ids), col(Due.due_at) <= now)
-    busy = {*session.exec(waiting.distinct()).all(), *session.exec(due.distinct()).all()}
+    return {*session.exec(waiting.distinct()).all(), *session.exec(due.distinct()).all()}
+
+
+def _to_be_visited(session: Session, leads: Iterable[Lead]) -> set[str]:
+    """Return the leads that the backfill has not come to yet."""
     notes = read_notes(session)
-    if notes is not None:
-        busy |= {lead.id for lead in leads if notes.awaits(lead.id, lead.created_at)}
-    return busy
+    return {lead.id for lead in leads if notes is not None and notes.awaits(lead.id, lead.created_at)}

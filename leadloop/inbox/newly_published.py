@@ -50,6 +50,8 @@ class Notes:
     """Segments that are new or changed: who is a member already joins them without an event."""
     entries: tuple[tuple[str, int], ...] = ()
     """(scenario, number) of the entries that take in who matches already."""
+    looks_again: bool = True
+    """Whether timers or scores of every lead are to be looked at too."""
     cursor: str = ""
     """Id of the last lead that was visited; they are visited in the order of their ids."""
     visited: int = 0
@@ -104,9 +106,10 @@ def notes_for(
         for index, entry in enumerate(plan.entry)
         if entry.existing == "include" and not _included(base, plan, entry)
     ]
-    if not (silent or entries or _looks_again(base, new)):
+    looks_again = _looks_again(base, new)
+    if not (silent or entries or looks_again):
         return None
-    return Notes(new_id_, base_id, round_id, now.isoformat(), tuple(silent), tuple(entries))
+    return Notes(new_id_, base_id, round_id, now.isoformat(), tuple(silent), tuple(entries), looks_again)
 
 
 def fresh_round() -> str:
