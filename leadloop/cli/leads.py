@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from leadloop.cli import erasing
+from leadloop.cli import erasing, merging
 from leadloop.cli.environments import StateOption, find_lead_id, open_environment
 from leadloop.cli.languages import LanguageOption, language_of
 from leadloop.cli.output import JsonOption, LeadArgument, print_json, print_table, shown_at
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from leadloop.storage.environment import Environment
     from leadloop.storage.tables import Lead
 
-app = typer.Typer(help="List leads, show what happened to one, erase one.", no_args_is_help=True)
+app = typer.Typer(help="List leads, show what happened to one, merge two, erase one.", no_args_is_help=True)
 app.command("erase")(erasing.erase)
+app.command("merge")(merging.merge)
 
 
 @app.command("list")

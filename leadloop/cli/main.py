@@ -36,7 +36,9 @@ class Commands(LazyGroup):
         LazyCommand("journey", "leadloop.cli.journeys:app", "Pause, resume, cancel and retry journeys."),
         LazyCommand("sending", "leadloop.cli.sending:app", "Stop all mails, and let them go again."),
         LazyCommand("operations", "leadloop.cli.operations:operations", "List what people did, and why."),
-        LazyCommand("lead", "leadloop.cli.leads:app", "List leads, show what happened to one, erase one."),
+        LazyCommand(
+            "lead", "leadloop.cli.leads:app", "List leads, show what happened to one, merge two, erase one."
+        ),
         LazyCommand("why", "leadloop.cli.why:why", "Explain every turn of a lead's journeys."),
         LazyCommand("event", "leadloop.cli.events:app", "Put events in by hand."),
         LazyCommand("enrol", "leadloop.cli.enrol:enrol", "Enter leads into a scenario by hand."),

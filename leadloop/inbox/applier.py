@@ -33,7 +33,11 @@ def apply_lead(env: Environment, lead_id: str) -> int:
     """Apply one lead's pending events under its lock; return how many."""
     with env.database.write() as session:
         lead = lock_lead(session, lead_id)
-        return Application(session, env, lead, env.clock.now()).apply_pending()
+        application = Application(session, env, lead, env.clock.now())
+        applied = application.apply_pending()
+        if lead.id != lead_id:
+            applied += application.apply_pending(lead_id)
+        return applied
 
 
 def apply_once(env: Environment, limit: int = 200) -> int:

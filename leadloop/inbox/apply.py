@@ -141,9 +141,10 @@ class Application:
         """Take a journey out of the open ones."""
         self._open = [row for row in self.open_journeys if row.id != enrolment_id]
 
-    def apply_pending(self) -> int:
-        """Apply the lead's unapplied events, oldest first; return how many."""
-        rows = self.session.exec(_PENDING, params={"lead_id": self.lead.id}).all()
+    def apply_pending(self, merged_id: str | None = None) -> int:
+        """Apply the lead's unapplied events, oldest first, or those that a lead got which was merged into it
+        meanwhile; return how many."""
+        rows = self.session.exec(_PENDING, params={"lead_id": merged_id or self.lead.id}).all()
         for event in rows:
             self._apply_or_park(event)
         return len(rows)

@@ -20,6 +20,7 @@ from sqlmodel import Session, SQLModel, col, delete, select, update
 from leadloop.contracts import ErasedLead
 from leadloop.inbox import exits
 from leadloop.inbox.apply import Application
+from leadloop.inbox.merging import forget_reasons
 from leadloop.inbox.operations.log import Caller, write_operation
 from leadloop.leads.addresses import AddressError, email_key
 from leadloop.leads.consent import suppress, suppression_hash
@@ -130,6 +131,7 @@ def erase_locked(session: Session, env: Environment, lead: Lead, by: str, at: da
     _empty(session, Deal, col(Deal.lead_id).in_(ids), note=None)
     _empty(session, Task, col(Task.lead_id).in_(ids), date=None)
     _empty(session, Operation, col(Operation.enrolment_id).in_(_journeys_of(ids)), reason="")
+    forget_reasons(session, ids)
     session.exec(delete(Due).where(col(Due.lead_id).in_(ids)))
     session.exec(update(CommandAnswer).values(body=None))  # whomever they are about; they last a day
     _forget_results(session, ids)

@@ -47,6 +47,7 @@ ROUTE_SCOPES: Mapping[Route, Scope | None] = {
     ("GET", "/v1/leads"): Scope.READ,
     ("GET", "/v1/leads/{lead_id}"): Scope.READ,
     ("DELETE", "/v1/leads/{lead_id}"): Scope.ADMIN,
+    ("POST", "/v1/leads/{lead_id}/merge"): Scope.ADMIN,
     ("GET", "/v1/leads/{lead_id}/timeline"): Scope.READ,
     ("GET", "/v1/scenarios"): Scope.READ,
     ("POST", "/v1/scenarios/{name}/enrolments"): Scope.ADMIN,

@@ -30,6 +30,7 @@ from leadloop.web.idempotency import Idempotency
 from leadloop.web.journeys_api import journeys_router
 from leadloop.web.leads_api import leads_router
 from leadloop.web.mailbox_pages import mailbox_router
+from leadloop.web.merging_api import merging_router
 from leadloop.web.pages import pages_router
 from leadloop.web.records_api import records_router
 from leadloop.web.rendering import Pages
@@ -86,6 +87,7 @@ def create_app(
     app.include_router(sales_router(env))
     app.include_router(leads_router(env))
     app.include_router(erasure_router(env, mailbox))
+    app.include_router(merging_router(env))
     app.include_router(records_router(env))
     app.include_router(companies_router(env))
     app.include_router(enrolments_router(env))

@@ -29,7 +29,7 @@ class Operation(SQLModel, table=True):
     by: str
     action: str
     """`pause`, `resume`, `cancel`, `retry`, `migrate`, `stop_sending`, `start_sending`,
-    `erase`, `accept_restore`."""
+    `erase`, `merge`, `accept_restore`."""
     scenario: str | None = None
     """None for what concerns every scenario."""
     enrolment_id: str | None = None
