@@ -35,6 +35,9 @@ from leadloop.inbox.turn import take_turn
 from leadloop.storage.tables import Enrolment, Message
 
 _WARM_UP = 3
+DELIVER, DELIVER_AGAIN = "deliver the first mail", "deliver the second mail"
+TURN_1, TURN_2 = "turn 1: to the first mail", "turn 2: to the wait"
+TURN_3, TURN_4 = "turn 3: branch, score, tag, second mail", "turn 4: the end"
 
 
 @dataclass
@@ -55,8 +58,18 @@ class Counter:
         self._shown = False
         self._part = ""
         self._statements = self._commits = 0
-        event.listen(Engine, "before_cursor_execute", self._executed)
-        event.listen(Engine, "commit", self._committed)
+
+    def __enter__(self) -> Counter:
+        for name, listener in self._listeners():
+            event.listen(Engine, name, listener)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name, listener in self._listeners():
+            event.remove(Engine, name, listener)
+
+    def _listeners(self) -> list[tuple[str, Any]]:
+        return [("before_cursor_execute", self._executed), ("commit", self._committed)]
 
     def _executed(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if statement.startswith("BEGIN"):
@@ -100,13 +113,13 @@ def play(ground: Ground, outbox: Outbox, lead_id: str, counter: Counter) -> None
         apply_once(env)
     with env.database.read() as session:
         journey_id = session.exec(select(Enrolment.id).where(Enrolment.lead_id == lead_id)).one()
-    with counter.part("turn 1: to the first mail"):
+    with counter.part(TURN_1):
         reply = turn(1)
-    with counter.part("deliver the first mail"):
+    with counter.part(DELIVER):
         outbox.deliver(reply.next.message_id or "", 1)
     with counter.part("apply email_sent"):
         apply_once(env)
-    with counter.part("turn 2: to the wait"):
+    with counter.part(TURN_2):
         turn(2)
     with env.database.read() as session:
         message_id = session.exec(
@@ -116,13 +129,13 @@ def play(ground: Ground, outbox: Outbox, lead_id: str, counter: Counter) -> None
         report("email_clicked", message_id=message_id, source="tracking")
     with counter.part("apply click"):
         apply_once(env)
-    with counter.part("turn 3: branch, score, tag, second mail"):
+    with counter.part(TURN_3):
         reply = turn(3)
-    with counter.part("deliver the second mail"):
+    with counter.part(DELIVER_AGAIN):
         outbox.deliver(reply.next.message_id or "", 1)
     with counter.part("apply email_sent"):
         apply_once(env)
-    with counter.part("turn 4: the end"):
+    with counter.part(TURN_4):
         reply = turn(4)
     if reply.next.outcome != "completed":
         sys.exit(f"the journey did not end: {reply.next}")
@@ -165,8 +178,9 @@ def main() -> None:
         leads = ground.add_leads(arguments.journeys, "lead")
         if profile is not None:
             profile.enable()
-        for lead_id in leads:
-            play(ground, outbox, lead_id, counter)
+        with counter:
+            for lead_id in leads:
+                play(ground, outbox, lead_id, counter)
         if profile is not None:
             profile.disable()
             profile.dump_stats(arguments.profile)

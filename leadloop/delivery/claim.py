@@ -58,7 +58,8 @@ class LockedMessage:
 def lock_for(
     session: Session, message_id: str, apply_in: Environment | None = None, known: Message | None = None
 ) -> LockedMessage:
-    """Lock a message's rows; with `apply_in`, the lead's pending events are applied in between.
+    """Lock a message's rows; with `apply_in`, the lead's pending events are applied in between, and what
+    may stop every mail is read.
 
     `known` is the message as it was read before: which lead and journey it is of never changes.
     Raises `RowMissingError`.
@@ -66,6 +67,7 @@ def lock_for(
     known = known or session.get(Message, message_id) or lock_message(session, message_id)
     lead = lock_lead(session, known.lead_id)
     if apply_in is not None:
+        read_switches(session, RESTORED, KILL_SWITCH, pause_key(known.scenario))
         apply_pending(session, apply_in, lead, apply_in.clock.now())
     return LockedMessage(lead, lock_enrolment(session, known.enrolment_id), lock_message(session, message_id))
 
@@ -86,7 +88,6 @@ def claim_message(
     while the gate is closed: the row stays as it is then.
     """
     rows = lock_for(session, message_id, apply_in=env, known=known)
-    read_switches(session, (RESTORED, KILL_SWITCH, pause_key(rows.enrolment.scenario)))
     if is_restored(session):
         raise RetryLaterError(RESTORED)
     now = env.clock.now()

@@ -86,6 +86,8 @@ class Application:
         """Whether the lead is known to be in line with what is published."""
         self.turn_of: str | None = None
         """The journey whose turn is being taken in this transaction."""
+        self.unarmed: str | None = None
+        """That journey, while it has no armed waits."""
         self.hold_turn: str | None = None
         """Why that journey is to be held at the end of its turn."""
 
@@ -214,6 +216,10 @@ class Application:
         """Say that the lead was changed by other means, so that facts are read again."""
         self._facts = self._pauses = None
         self.reader.deals_changed()
+
+    def own_values_changed(self) -> None:
+        """Say that values on the lead's own row were changed, and nothing else."""
+        self._facts = None
 
     def _apply_or_park(self, event: Event) -> None:
         caught_up = self.caught_up

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, select
 
 from leadloop.contracts import Next
@@ -21,7 +22,7 @@ from leadloop.journey.state import (
     TimedOut,
 )
 from leadloop.journey.steps.sending import HELD_PHASE
-from leadloop.storage.tables import Call, Enrolment, EnrolmentStatus, Event, Message, MessageStatus
+from leadloop.storage.tables import Call, Enrolment, EnrolmentStatus, Message, MessageStatus
 
 FINISH = "finish"
 """`move_to` of a journey that ends after its present step."""
@@ -35,6 +36,7 @@ _FINISHED = {
     MessageStatus.FAILED,
     MessageStatus.UNCERTAIN,
 }
+_MESSAGE = select(Message.status, Message.reason, Message.hold_until).where(Message.id == bindparam("id"))
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,12 @@ def cause_of(session: Session, enrolment: Enrolment, now: datetime) -> Cause | C
         return Started()
     head = Next.model_validate(enrolment.next)
     if head.kind == "send":
-        return _message_finished(session.get(Message, head.message_id))
+        return _message_finished(session, head.message_id)
     if head.kind == "call":
         return _call_finished(session.get(Call, head.call_id))
     if wants_move(enrolment):
         return Moved(head.due_at)
-    branch = branch_taken(session, enrolment.id)
+    branch = waits.satisfied(session, enrolment.id)
     if branch is not None:
         return branch
     due_at = due_of(enrolment, head)
@@ -110,24 +112,11 @@ def due_of(enrolment: Enrolment, head: Next) -> datetime | None:
 
 def is_in_flight(session: Session, enrolment: Enrolment) -> bool:
     """Return whether the head's message or call is still to be finished; a turn must wait for it."""
-    message = session.get(Message, enrolment.next.get("message_id") or "")
+    message = _read_message(session, enrolment.next.get("message_id"))
     if message is not None and message.status not in _FINISHED:
         return True
     call = session.get(Call, enrolment.next.get("call_id") or "")
     return call is not None and call.status not in FINISHED_CALLS
-
-
-def branch_taken(session: Session, enrolment_id: str) -> BranchTaken | None:
-    """Return the satisfied branch of a waiting journey, with its event."""
-    row = waits.satisfied(session, enrolment_id)
-    if row is None:
-        return None
-    if row.satisfied_by == waits.CONDITION:
-        return BranchTaken(row.branch, row.satisfied_seq or 0)
-    event = session.get(Event, row.satisfied_by)
-    if event is None:
-        return BranchTaken(row.branch, row.satisfied_seq or 0)
-    return BranchTaken(row.branch, row.satisfied_seq or 0, event.type, event.id, event.properties)
 
 
 def describe_cause(cause: Cause | Closed | Retried, enrolment: Enrolment) -> dict[str, Any]:
@@ -145,10 +134,19 @@ def describe_cause(cause: Cause | Closed | Retried, enrolment: Enrolment) -> dic
     return {"kind": kinds.get(type(cause), "other")}
 
 
-def _message_finished(message: Message | None) -> MessageFinished | None:
+def _message_finished(session: Session, message_id: str | None) -> MessageFinished | None:
+    message = _read_message(session, message_id)
     if message is None or message.status not in _FINISHED:
         return None
     return MessageFinished(message.status.value, message.reason, message.hold_until)
+
+
+def _read_message(session: Session, message_id: str | None) -> Any:
+    """Return how a message stands, without its body."""
+    if message_id is None:
+        return None
+    session.flush()
+    return session.connection().execute(_MESSAGE, {"id": message_id}).one_or_none()
 
 
 def _call_finished(call: Call | None) -> CallFinished | None:

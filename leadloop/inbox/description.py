@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sqlmodel import Session, col, select
@@ -33,10 +34,15 @@ def static_details(enrolment: Enrolment) -> str:
     )
 
 
-def describe(session: Session, enrolment: Enrolment, following: Next) -> tuple[str, str]:
-    """Return the summary (a line) and the details (Markdown) of a journey after a turn."""
+def describe(
+    session: Session, enrolment: Enrolment, following: Next, armed: Sequence[str | None] | None = None
+) -> tuple[str, str]:
+    """Return the summary (a line) and the details (Markdown) of a journey after a turn.
+
+    `armed` are the event types of its waits, None for a condition; they are read where it is None.
+    """
     step = str(enrolment.state.get("step", ""))
-    doing = _doing(session, enrolment, following)
+    doing = _doing(session, enrolment, following, armed)
     details = (
         f"`{enrolment.scenario}` version `{enrolment.plan_digest[:SHORT]}`, "
         f"step `{step}`, turn {enrolment.turn_no}: {doing}."
@@ -44,20 +50,23 @@ def describe(session: Session, enrolment: Enrolment, following: Next) -> tuple[s
     return f"{step}: {doing}", details
 
 
-def _doing(session: Session, enrolment: Enrolment, following: Next) -> str:
+def _doing(
+    session: Session, enrolment: Enrolment, following: Next, armed: Sequence[str | None] | None
+) -> str:
     if enrolment.status == EnrolmentStatus.HELD:
         return "held until somebody mends what holds it; `leadloop why` tells the reason"
     if enrolment.status == EnrolmentStatus.PAUSED:
         return "paused"
     if following.kind != "wait":
         return following.kind
-    names = session.exec(
-        select(ArmedWait.event_type)
-        .where(ArmedWait.enrolment_id == enrolment.id)
-        .order_by(col(ArmedWait.branch))
-        .limit(_MOST_NAMES)
-    ).all()
-    wanted = " or ".join(dict.fromkeys(name or "a condition" for name in names))
+    if armed is None:
+        armed = session.exec(
+            select(ArmedWait.event_type)
+            .where(ArmedWait.enrolment_id == enrolment.id)
+            .order_by(col(ArmedWait.branch))
+            .limit(_MOST_NAMES)
+        ).all()
+    wanted = " or ".join(dict.fromkeys(name or "a condition" for name in armed[:_MOST_NAMES]))
     due_at = due_of(enrolment, following)
     parts = [f"waits for {wanted}" if wanted else "waits", f"until {_shown(due_at)}" if due_at else ""]
     return " ".join(filter(None, parts))

@@ -16,6 +16,7 @@ from sqlmodel import Session, col, select
 
 from leadloop.conditions import Facts, FactValue
 from leadloop.inbox.facts import run_facts
+from leadloop.inbox.later import Later
 from leadloop.inbox.past import EnteringPast, JourneyPast
 from leadloop.inbox.reads import company_scores_read
 from leadloop.inbox.records_of import RECORD_CHANGED, concerns, record_of, runs_for_record
@@ -103,6 +104,11 @@ class JourneyReader:
         """Every fact that a condition of the journey may read."""
         return self._read.values
 
+    @property
+    def dates(self) -> dict[str, str]:
+        """The facts that are days or months, as text."""
+        return self._read.dates
+
     def facts_for(self, match: Armed) -> Facts:
         """Return the facts that a matcher needs: the lead's alone where it asks for nothing else."""
         condition = _condition(match)
@@ -160,7 +166,7 @@ def journey_facts(application: Application, enrolment: Enrolment, plan: Plan) ->
     session, publication = application.session, application.publication
     workspace = publication.workspace
     window = workspace.limits.send_window
-    read = _read(application, enrolment, plan)
+    reader = JourneyReader(application, enrolment, plan)
     kinds = {step.kind for step in plan.steps.values()}
     streams: dict[str, Stream] = {}
     had: frozenset[str] = frozenset()
@@ -177,7 +183,7 @@ def journey_facts(application: Application, enrolment: Enrolment, plan: Plan) ->
         )
     return JourneyFacts(
         enrolment_id=enrolment.id,
-        values=read.values,
+        values=Later(lambda: reader.values),
         lead_seq=application.lead.last_seq,
         zone=application.zone,
         calendars=workspace.calendars,
@@ -186,7 +192,7 @@ def journey_facts(application: Application, enrolment: Enrolment, plan: Plan) ->
         streams=streams,
         had_templates=had,
         open_deals=own_open_deals(session, application.lead) if "hand_off" in kinds else 0,
-        dates=read.dates,
+        dates=Later(lambda: reader.dates),
         references=_references(application, enrolment) if kinds & {"hand_off", "task"} else {},
         subject_key=enrolment.subject_key,
         record_key=enrolment.record_key,

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 from sqlalchemy import bindparam
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, delete, select
 
 from leadloop.conditions import EvaluationError
 from leadloop.inbox.holding import hold_journey
 from leadloop.inbox.journey_facts import JourneyReader
 from leadloop.inbox.wakes import ask_wake
-from leadloop.journey.state import Arm
+from leadloop.journey.state import Arm, BranchTaken
 from leadloop.language.plan import Armed, ChangeMatch, EventMatch, StageMatch, WhenMatch
 from leadloop.leads.visitors import EARLIER
 from leadloop.scoring.matching import matches, must_be_true
@@ -34,6 +35,18 @@ _ARMED = (
     .where(col(ArmedWait.enrolment_id).in_(bindparam("ids", expanding=True)))
     .order_by(col(ArmedWait.enrolment_id), col(ArmedWait.branch))
 )
+_SATISFIED = (
+    select_columns(
+        col(ArmedWait.branch),
+        col(ArmedWait.satisfied_seq),
+        col(Event.id),
+        col(Event.type),
+        col(Event.properties),
+    )
+    .join(Event, col(Event.id) == col(ArmedWait.satisfied_by), isouter=True)
+    .where(col(ArmedWait.enrolment_id) == bindparam("enrolment_id"), col(ArmedWait.satisfied_by).is_not(None))
+    .limit(1)
+)
 
 
 def satisfy(application: Application, events: Sequence[Event]) -> None:
@@ -42,7 +55,11 @@ def satisfy(application: Application, events: Sequence[Event]) -> None:
     Of the branches of one journey the first listed wins; once one is satisfied, the others no
     longer count.
     """
-    readers = {row.id: JourneyReader(application, row) for row in application.open_journeys}
+    readers = {
+        row.id: JourneyReader(application, row)
+        for row in application.open_journeys
+        if row.id != application.unarmed
+    }
     if not readers:
         return
     session = application.session
@@ -69,15 +86,15 @@ def satisfy(application: Application, events: Sequence[Event]) -> None:
 
 def arm_waits(
     session: Session, enrolment: Enrolment, turn_no: int, arms: Sequence[Arm], reader: JourneyReader
-) -> None:
-    """Replace the journey's armed waits by new ones and look back at what came since.
+) -> BranchTaken | None:
+    """Arm a journey that has no armed waits, look back at what came since, and return what satisfied one.
 
     Conditions and dates are not looked at here: the step did so in this transaction.
     """
-    disarm(session, enrolment.id)
     decided = False
+    taken: BranchTaken | None = None
     for index, arm in enumerate(arms):
-        event_type = _event_type(arm.match)
+        event_type = event_type_of(arm.match)
         row = ArmedWait(
             enrolment_id=enrolment.id,
             turn_no=turn_no,
@@ -109,8 +126,9 @@ def arm_waits(
                 decided = True
                 row.satisfied_by = found.id
                 row.satisfied_seq = found.lead_seq
+                taken = BranchTaken(index, found.lead_seq or 0, found.type, found.id, found.properties)
         session.add(row)
-    session.flush()
+    return taken
 
 
 def disarm(session: Session, enrolment_id: str) -> None:
@@ -118,13 +136,15 @@ def disarm(session: Session, enrolment_id: str) -> None:
     session.exec(delete(ArmedWait).where(col(ArmedWait.enrolment_id) == enrolment_id))
 
 
-def satisfied(session: Session, enrolment_id: str) -> ArmedWait | None:
-    """Return the branch that was satisfied, if any."""
-    return session.exec(
-        select(ArmedWait).where(
-            ArmedWait.enrolment_id == enrolment_id, col(ArmedWait.satisfied_by).is_not(None)
-        )
-    ).first()
+def satisfied(session: Session, enrolment_id: str) -> BranchTaken | None:
+    """Return the branch of a waiting journey that was satisfied, with its event."""
+    session.flush()
+    found = session.connection().execute(_SATISFIED, {"enrolment_id": enrolment_id}).first()
+    if found is None:
+        return None
+    if found.id is None:  # by a condition on the lead, or the event is gone
+        return BranchTaken(found.branch, found.satisfied_seq or 0)
+    return BranchTaken(found.branch, found.satisfied_seq or 0, found.type, found.id, found.properties)
 
 
 def _satisfying(arm: ArmedWait, events: Sequence[Event], reader: JourneyReader) -> Event | str | None:
@@ -152,7 +172,8 @@ def _hold(reader: JourneyReader, error: EvaluationError) -> None:
     hold_journey(reader.application, reader.enrolment, f"condition of `{step}` failed: {error}")
 
 
-def _event_type(match: Armed) -> str | None:
+def event_type_of(match: Armed) -> str | None:
+    """Return the type of the events that may satisfy a wait; None for a condition."""
     if isinstance(match, EventMatch):
         return match.event
     return "stage_changed" if isinstance(match, StageMatch) else None

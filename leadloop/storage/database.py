@@ -197,6 +197,14 @@ def lock_lead(session: Session, lead_id: str) -> Lead:
     return lead
 
 
+def lock_lead_of(session: Session, enrolment_id: str) -> Lead:
+    """Lock the lead of an enrolment first, as `lock_lead` does. Raises `RowMissingError`."""
+    lead = session.exec(_LEAD_OF, params={"enrolment_id": enrolment_id}).one_or_none()
+    if lead is None:
+        raise RowMissingError(f"no enrolment {enrolment_id}, or its lead is missing")
+    return lead if lead.merged_into is None else lock_lead(session, lead.merged_into)
+
+
 def lock_leads(session: Session, lead_ids: Sequence[str]) -> list[Lead]:
     """Lock those of several leads that nobody else has locked, in the order of their ids.
 
@@ -246,6 +254,12 @@ def _locked(statement: SelectOfScalar[_Row]) -> SelectOfScalar[_Row]:
 
 # Statements that run for every event and turn are built once: to build one costs as much as to run it.
 _LEAD = _locked(select(Lead).where(Lead.id == bindparam("id")))
+_LEAD_OF = _locked(
+    select(Lead).where(
+        Lead.id
+        == select(Enrolment.lead_id).where(Enrolment.id == bindparam("enrolment_id")).scalar_subquery()
+    )
+)
 _LEADS = (
     select(Lead)
     .where(col(Lead.id).in_(bindparam("ids", expanding=True)), col(Lead.merged_into).is_(None))

@@ -30,12 +30,13 @@ from leadloop.storage.tables import Blob, PublicationRow
 _Shape = TypeVar("_Shape", bound=PlanModel)
 _STREAMS = TypeAdapter(dict[str, Stream])
 _SEGMENTS = TypeAdapter(dict[str, Segment])
-_NEWEST = (
+NEWEST = (
     select(PublicationRow.id)
     .order_by(col(PublicationRow.published_at).desc(), col(PublicationRow.id).desc())
     .limit(1)
 )
-_CURRENT = "leadloop_current_publication"
+CURRENT = "leadloop_current_publication"
+"""Where a session keeps the newest publication's id, for the rest of its transaction."""
 
 
 class NotPublishedError(StorageError):
@@ -73,12 +74,12 @@ class PublicationStore:
         if session is None:
             with self._database.read() as own:
                 return self.current(own)
-        newest: str | None = session.info.get(_CURRENT)
+        newest: str | None = session.info.get(CURRENT)
         if newest is None:
-            newest = session.connection().execute(_NEWEST).scalar()
+            newest = session.connection().execute(NEWEST).scalar()
             if newest is None:
                 raise NotPublishedError("nothing is published yet; run `leadloop publish`")
-            session.info[_CURRENT] = newest
+            session.info[CURRENT] = newest
         return self.get(newest, session)
 
     def get(self, publication_id: str, session: Session | None = None) -> StoredPublication:
@@ -150,7 +151,7 @@ def publish(
     )  # fmt: skip
     session.add(row)
     session.flush()
-    session.info.pop(_CURRENT, None)
+    session.info.pop(CURRENT, None)
     return row.id
 
 

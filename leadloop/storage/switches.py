@@ -1,27 +1,36 @@
-"""Rows of `setting` that many transactions look at, read by one statement.
+"""What many transactions look at besides their own rows: the newest publication and rows of `setting`.
 
-A transaction that will ask for several reads them ahead, after its locks; `switch` answers from that,
-else it asks the database.
+A transaction that will ask for several reads them ahead by one statement, once it has locked its lead;
+`switch` and `PublicationStore.current` answer from that, else they ask the database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import bindparam
-from sqlmodel import Session, col, select
+from sqlalchemy import bindparam, select
+from sqlmodel import Session, col
 
+from leadloop.storage.publications import CURRENT, NEWEST
 from leadloop.storage.tables import Setting
 
 _READ = "leadloop_switches"
-_ROWS = select(Setting.key, Setting.value).where(col(Setting.key).in_(bindparam("keys", expanding=True)))
+_NEWEST = NEWEST.subquery()
+_ROWS = select(_NEWEST.c.id, col(Setting.key), col(Setting.value)).select_from(
+    _NEWEST.outerjoin(
+        Setting.__table__,  # type: ignore[attr-defined]
+        col(Setting.key).in_(bindparam("keys", expanding=True)),
+    )
+)
 
 
-def read_switches(session: Session, keys: Collection[str]) -> None:
-    """Read rows for the rest of the transaction, which must not write them."""
-    found = {row.key: row.value for row in session.connection().execute(_ROWS, {"keys": list(keys)})}
-    session.info[_READ] = {key: found.get(key) for key in keys}
+def read_switches(session: Session, *keys: str) -> None:
+    """Read the newest publication, and rows that the transaction will not write, for its rest."""
+    rows = session.connection().execute(_ROWS, {"keys": keys}).all()
+    if rows:  # none where nothing is published yet
+        session.info[CURRENT] = rows[0].id
+        found = {row.key: row.value for row in rows}
+        session.info[_READ] = {key: found.get(key) for key in keys}
 
 
 def switch(session: Session, key: str) -> dict[str, Any] | None:

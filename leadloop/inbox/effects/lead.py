@@ -32,5 +32,5 @@ def change_tags(application: Application, enrolment: Enrolment, effect: effects.
         return
     lead.tags = tags
     application.session.add(lead)
-    application.changed()
+    application.own_values_changed()
     application.settle()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import and_, bindparam, or_
 from sqlmodel import Session, col, select
 
 from leadloop.inbox.apply import Application
@@ -13,17 +17,33 @@ from leadloop.storage.columns import new_id
 from leadloop.storage.tables import Enrolment, Message, MessageStatus
 
 OWNER = "owner"
+_EARLIER = select(Message.id, Message.send_key).where(
+    Message.enrolment_id == bindparam("enrolment_id"),
+    or_(
+        col(Message.send_key) == bindparam("send_key"),
+        and_(
+            col(Message.template) == bindparam("template"),
+            col(Message.status) == MessageStatus.FAILED,
+            col(Message.reason).startswith(RENDER, autoescape=True),
+        ),
+    ),
+)
 
 
 def find_message(session: Session, send_key: str) -> Message | None:
-    """Return the message of a send key."""
+    """Return the message of a send key, also one that this transaction has just asked for."""
+    for row in session.new:
+        if isinstance(row, Message) and row.send_key == send_key:
+            return row
     return session.exec(select(Message).where(Message.send_key == send_key)).one_or_none()
 
 
 def ask_message(application: Application, enrolment: Enrolment, effect: effects.AskMessage) -> None:
     session = application.session
-    message = find_message(session, effect.send_key)
-    if message is not None:
+    earlier = _earlier(session, enrolment, effect)
+    known = next((row.id for row in earlier if row.send_key == effect.send_key), None)
+    if known is not None:
+        message = session.get_one(Message, known)
         if message.status == MessageStatus.HELD:
             message.status = MessageStatus.NEW
             message.hold_until = None
@@ -34,7 +54,7 @@ def ask_message(application: Application, enrolment: Enrolment, effect: effects.
             id=new_id(),
             send_key=effect.send_key,
             enrolment_id=enrolment.id,
-            publication_id=_publication_for(application, enrolment, effect),
+            publication_id=_publication_for(application, enrolment, effect, failed=bool(earlier)),
             step_id=effect.step_id,
             visit=effect.visit,
             lead_id=application.lead.id,
@@ -45,18 +65,20 @@ def ask_message(application: Application, enrolment: Enrolment, effect: effects.
             created_at=application.now,
         )
     )
+
+
+def _earlier(session: Session, enrolment: Enrolment, effect: effects.AskMessage) -> Sequence[Any]:
+    """Return this message, if it was asked for, and the journey's that failed to be rendered like it."""
     session.flush()
+    values = {"send_key": effect.send_key, "enrolment_id": enrolment.id, "template": effect.template}
+    return session.connection().execute(_EARLIER, values).all()
 
 
-def _publication_for(application: Application, enrolment: Enrolment, effect: effects.AskMessage) -> str:
-    """Pin the journey's publication; the newest one where this template could not be rendered before."""
-    failed = select(Message.id).where(
-        Message.enrolment_id == enrolment.id,
-        Message.template == effect.template,
-        Message.status == MessageStatus.FAILED,
-        col(Message.reason).startswith(RENDER, autoescape=True),
-    )
-    if application.session.exec(failed).first() is not None:
+def _publication_for(
+    application: Application, enrolment: Enrolment, effect: effects.AskMessage, *, failed: bool
+) -> str:
+    """Pin the journey's publication; the newest one where this template `failed` to be rendered before."""
+    if failed:
         return application.stored.id
     return publication_with(application, enrolment, effect.template)
 
@@ -114,7 +136,6 @@ def add_notice(
             created_at=application.now,
         )
     )
-    application.session.flush()
 
 
 def notify(application: Application, enrolment: Enrolment, effect: effects.Notify) -> None:
