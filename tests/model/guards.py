@@ -21,7 +21,7 @@ class Guard:
 GUARDS = (
     Guard(
         "the same event counts once",
-        "leadloop/inbox/ingest.py",
+        "leadloop/inbox/storing.py",
         (("                found[source, external_id] = (body_hmac, event_id)\n", "                pass\n"),
          ("        keyed = {one.key: one for one in ready if one.key is not None}\n",
           "        return ready\n")),
