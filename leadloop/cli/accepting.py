@@ -125,7 +125,8 @@ def _print_text(found: Accepted, err: bool = False) -> None:
             typer.echo(f"  … and {len(ids) - _SHOWN:,} more; --json lists them", err=err)
     _print_number("refusals written again", found.refused_again, err)
     _print_number("entries by time that count as done", found.entries_passed, err)
+    _print_number("bands, segments, cool-downs brought up to that time", found.changes_passed, err)
 
 
 def _print_number(words: str, number: int, err: bool) -> None:
-    typer.echo(f"{words:<51}{number:>6,}", err=err)
+    typer.echo(f"{words:<53}{number:>6,}", err=err)

@@ -84,6 +84,8 @@ class Application:
         self._pauses: list[TopicSuppression] | None = None
         self.caught_up = False
         """Whether the lead is known to be in line with what is published."""
+        self.lets_enter = True
+        """Whether events let people enter scenarios."""
         self.turn_of: str | None = None
         """The journey whose turn is being taken in this transaction."""
         self.unarmed: str | None = None

@@ -61,8 +61,7 @@ def _run_one(env: Environment, key: str, lead_id: str) -> None:
         row = session.get(Due, key)
         if row is None or row.due_at > now:  # what was pending moved it
             return
-        carry_out = _FUNCTIONS.get(row.kind)
-        if carry_out is None:
+        if row.kind not in _FUNCTIONS:
             row.due_at = now + _LATER
             session.add(row)
             return
@@ -70,6 +69,11 @@ def _run_one(env: Environment, key: str, lead_id: str) -> None:
         announce(session, DUES)
         session.flush()
         carry_out(application, row)
+
+
+def carry_out(application: Application, row: Due) -> None:
+    """Do what a row stands for. The caller has locked the lead and deleted the row."""
+    _FUNCTIONS[row.kind](application, row)
 
 
 def _put_off(env: Environment, key: str, lead_id: str) -> None:

@@ -33,6 +33,8 @@ _LAST_LOOK = timedelta(hours=1)
 
 def enter_journeys(application: Application, event: Event) -> None:
     """Start every scenario that this event is an entry of and that the lead may enter."""
+    if not application.lets_enter:
+        return
     for plan in application.publication.plans.values():
         wish = asked(application, plan, event)
         if wish is None or not enough_people(application, wish):

@@ -5,9 +5,10 @@ The rules, each for what the lost part of the database would have said:
 - A mail counts as sent (`uncertain`) where a history of Temporal names it and does not say that it was
   not handed over.
 - An open journey whose histories do not reach back to the backup is held: nobody knows what it sent.
-  A paused one is held when it is resumed.
+  A paused one is held when it is resumed; one that was held already says so too.
 - Erasures are done again, and refusals written again, from the watermark.
-- What was to enter by time until the lost database stopped is taken for entered.
+- What was to enter by time until the lost database stopped is taken for entered; bands, segments and
+  cool-downs that time changed until then change without letting anybody enter.
 - Workflows of journeys that this database does not know are terminated.
 
 Every step may be done again, so a run that was stopped is simply repeated. The gate opens at the end.
@@ -27,13 +28,11 @@ from temporalio.client import Client
 
 from leadloop.contracts import Watermark, journey_workflow_id
 from leadloop.delivery.handovers import add_handovers
-from leadloop.inbox.apply import Application
-from leadloop.inbox.due_entries import keep_timers
-from leadloop.inbox.due_rows import ENTRY, WAITING
 from leadloop.inbox.effects.mail import find_message
 from leadloop.inbox.erasure import erase_again
 from leadloop.inbox.holding import hold
 from leadloop.inbox.lost_sends import Run, Sent, runs_since
+from leadloop.inbox.lost_time import pass_changes, pass_entries
 from leadloop.inbox.operations.log import Caller, write_operation
 from leadloop.inbox.refusals import refuse_again
 from leadloop.inbox.restored import RESTORED, note_lost_messages
@@ -42,7 +41,6 @@ from leadloop.journey.failures import HeldCode
 from leadloop.storage.database import lock_enrolment, lock_lead, lock_message
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import (
-    Due,
     Enrolment,
     EnrolmentStatus,
     Message,
@@ -55,7 +53,6 @@ BEFORE_RESTORE = "before_restore"
 NO_PROOF = "restored from a backup, and no history of Temporal tells which mails it has sent since"
 
 _SLACK = timedelta(hours=1)
-_UNHELD = (EnrolmentStatus.RUNNING, EnrolmentStatus.PAUSED)
 _UNCLAIMED = (MessageStatus.NEW, MessageStatus.HELD, MessageStatus.SENDING)
 _log = structlog.get_logger()
 
@@ -82,6 +79,8 @@ class Accepted:
     """Refusals that this database did not know of."""
     entries_passed: int = 0
     """Entries by time that count as done."""
+    changes_passed: int = 0
+    """Bands, segments and cool-downs that time had changed; nobody entered by them."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as the command prints it."""
@@ -124,7 +123,9 @@ class Acceptance:
             progress(self.found.runs_looked_at)
         if self._hold_unproven:
             await asyncio.to_thread(self._hold_the_rest, found_at)
-        await asyncio.to_thread(self._pass_entries, datetime.fromisoformat(gate["ran_until"]))
+        ran_until = datetime.fromisoformat(gate["ran_until"])
+        self.found.changes_passed = await asyncio.to_thread(pass_changes, self._env, ran_until)
+        self.found.entries_passed = await asyncio.to_thread(pass_entries, self._env, ran_until)
         return self.found
 
     def open_gate(self, by: str) -> None:
@@ -219,51 +220,40 @@ class Acceptance:
 
     def _hold_the_rest(self, found_at: datetime) -> None:
         """Hold the journeys that no history vouches for; a paused one is held once it is resumed."""
-        for enrolment_id, lead_id in self._unheld(found_at):
+        for enrolment_id, lead_id in self._open(found_at):
             if enrolment_id in self._proven - self._unnamed:
                 continue
             with self._env.database.write() as session:
                 lock_lead(session, lead_id)
                 enrolment = lock_enrolment(session, enrolment_id)
-                if enrolment.status not in _UNHELD or enrolment.held_reason is not None:
+                if enrolment.status == EnrolmentStatus.ENDED or _says_so(enrolment):
                     continue
                 message = session.get(Message, enrolment.next.get("message_id") or "")
                 if message is not None and message.status in _UNCLAIMED:
                     self.found.uncertain.append(_make_uncertain(session, message, None))
                 if enrolment.status == EnrolmentStatus.RUNNING:
                     enrolment.due_at = None
-                hold(enrolment, HeldCode.RESTORED, NO_PROOF)
+                before = enrolment.held_reason
+                reason = NO_PROOF if before is None else f"{NO_PROOF}; before that: {before}"
+                hold(enrolment, HeldCode.RESTORED, reason)
                 session.add(enrolment)
             self.found.held.append(enrolment_id)
 
-    def _unheld(self, found_at: datetime) -> list[tuple[str, str]]:
+    def _open(self, found_at: datetime) -> list[tuple[str, str]]:
         with self._env.database.read() as session:
             rows = session.exec(
                 select(Enrolment.id, Enrolment.lead_id)
                 .where(
-                    col(Enrolment.status).in_(_UNHELD),
-                    col(Enrolment.held_reason).is_(None),
+                    col(Enrolment.status) != EnrolmentStatus.ENDED,
                     col(Enrolment.entered_at) < found_at,
                 )
                 .order_by(col(Enrolment.id))
             ).all()
         return [(enrolment_id, lead_id) for enrolment_id, lead_id in rows]
 
-    def _pass_entries(self, ran_until: datetime) -> None:
-        """Take entries by time for done that the lost database had done; later ones still come."""
-        where = (col(Due.kind).in_((ENTRY, WAITING)), col(Due.due_at) <= ran_until)
-        with self._env.database.read() as session:
-            rows = session.exec(select(Due.key, Due.lead_id).where(*where)).all()
-        for key, lead_id in rows:
-            with self._env.database.write() as session:
-                lead = lock_lead(session, lead_id)
-                row = session.get(Due, key)
-                if row is None or row.due_at > ran_until:
-                    continue
-                session.delete(row)
-                session.flush()
-                keep_timers(Application(session, self._env, lead, self._env.clock.now()))
-            self.found.entries_passed += 1
+
+def _says_so(enrolment: Enrolment) -> bool:
+    return (enrolment.held_reason or "").startswith(NO_PROOF)
 
 
 def _make_uncertain(session: Session, message: Message, at: datetime | None) -> str:
