@@ -6,7 +6,7 @@ known one (same mail address) is updated. Importing a file again changes nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -23,13 +23,12 @@ from leadloop.leads.company_values import READERS, CompanyError, IncomingCompany
 from leadloop.leads.consent import record_undated_opt_in
 from leadloop.leads.csv_files import CsvFile, CsvFileError, CsvRow, open_csv, read_rows
 from leadloop.leads.fields import read_identity, write_identity
-from leadloop.leads.identity import find_lead
+from leadloop.leads.identity import Named, email_hash, find_lead, leads_named
 from leadloop.leads.import_columns import COMPANY_PARTS, CONSENT, FULL_KANA, FULL_NAME, Columns, map_columns
 from leadloop.leads.names import clean_text, split_full_name
 from leadloop.leads.values import ValueProblemError
 from leadloop.storage.database import lock_lead
 from leadloop.storage.environment import Environment
-from leadloop.storage.tables import Lead
 
 BATCH_ROWS = 500
 """Rows in one transaction."""
@@ -107,8 +106,7 @@ def import_leads(
             with env.database.write() as session:
                 renewed = {row.line for row in batch if _write_company(session, env, row, report)}
             with env.database.write() as session:
-                for row in batch:
-                    _import_row(session, env, file, row, workspace, report, row.line in renewed)
+                _import_rows(session, env, file, batch, workspace, report, renewed)
         progress(report)
     return report
 
@@ -222,46 +220,72 @@ def _split_names(cells: dict[str, str]) -> None:
             cells[family], cells[given] = split_full_name(text)
 
 
-def _import_row(
+def _import_rows(
     session: Session,
     env: Environment,
     file: CsvFile,
-    row: _ReadRow,
+    batch: Sequence[_ReadRow],
     workspace: Workspace,
     report: ImportReport,
-    renewed: bool,
+    renewed: Collection[int],
 ) -> None:
-    known = find_lead(session, env, row.email)
-    if known is not None and known.erased_at is not None:
-        report.refused += 1
-        report.add_problem(row.line, "email", "this person was erased")
-        return
-    if known is not None:
-        changed = _update_lead(session, env, known, row, workspace) or renewed
-        report.updated += changed
-        report.unchanged += not changed
-        return
-    event = IncomingEvent(
-        type="lead_created",
-        email=row.email,
-        identity=row.identity,
-        external_id=f"{file.digest[:32]}:{row.line}",
-        source="import",
-        trust="verified",
-    )
-    (result,) = ingest(session, env, [event])
-    if result.status == "accepted":
-        report.created += 1
-    else:  # the key of an earlier import of this line outlives its lead
-        report.refused += 1
-        report.add_problem(row.line, None, result.problem or "imported before, and the lead erased since")
+    """Store the new people of a batch at once, then update those who are known, one by one."""
+    hashes = {row.line: email_hash(env, row.email) for row in batch}
+    known = leads_named(session, hashes.values())
+    new: dict[str, _ReadRow] = {}
+    for row in batch:
+        if hashes[row.line] not in known:
+            new.setdefault(hashes[row.line], row)
+    _store_new(session, env, file, list(new.values()), report)
+    stored = {row.line for row in new.values()}
+    rest = [row for row in batch if row.line not in stored]
+    known = leads_named(session, [hashes[row.line] for row in rest]) if rest else {}
+    # In the order of the leads' ids: two imports of the same people do not wait for each other in a circle.
+    for row in sorted(rest, key=lambda row: _lead_id(known, hashes[row.line])):
+        found = known.get(hashes[row.line])
+        if found is None:  # an earlier row of the same address was refused
+            _store_new(session, env, file, [row], report)
+        elif found.erased:
+            report.refused += 1
+            report.add_problem(row.line, "email", "this person was erased")
+        else:
+            changed = _update_lead(session, env, found.lead_id, row, workspace) or row.line in renewed
+            report.updated += changed
+            report.unchanged += not changed
+
+
+def _lead_id(known: Mapping[str, Named], hashed: str) -> str:
+    found = known.get(hashed)
+    return found.lead_id if found is not None else ""
+
+
+def _store_new(
+    session: Session, env: Environment, file: CsvFile, rows: Sequence[_ReadRow], report: ImportReport
+) -> None:
+    events = [
+        IncomingEvent(
+            type="lead_created",
+            email=row.email,
+            identity=row.identity,
+            external_id=f"{file.digest[:32]}:{row.line}",
+            source="import",
+            trust="verified",
+        )
+        for row in rows
+    ]
+    for row, result in zip(rows, ingest(session, env, events) if events else (), strict=True):
+        if result.status == "accepted":
+            report.created += 1
+        else:  # the key of an earlier import of this line outlives its lead
+            report.refused += 1
+            report.add_problem(row.line, None, result.problem or "imported before, and the lead erased since")
 
 
 def _update_lead(
-    session: Session, env: Environment, known: Lead, row: _ReadRow, workspace: Workspace
+    session: Session, env: Environment, lead_id: str, row: _ReadRow, workspace: Workspace
 ) -> bool:
     now = env.clock.now()
-    application = Application(session, env, lock_lead(session, known.id), now)
+    application = Application(session, env, lock_lead(session, lead_id), now)
     application.apply_pending()
     lead = application.lead
     changed = bool(write_identity(session, env, lead, row.identity, now))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event as sql_event
 from sqlmodel import col, func, select
 
 from leadloop.inbox.apply import apply_pending
@@ -224,6 +225,22 @@ def test_import_works_in_batches(env: Environment, write: Write) -> None:
     report = import_leads(env, write("email\n" + rows), progress=lambda now: seen.append(now.created))
     assert counts(report) == (1100, 0, 0, 0)
     assert seen == [500, 1000, 1100]
+
+
+def test_import_costs_no_statement_for_each_new_row(env: Environment, write: Write) -> None:
+    counted = []
+    for name, rows in (("few", 5), ("many", 60)):
+        statements: list[str] = []
+
+        def note(_c: object, _k: object, statement: str, *_: object, into: list[str] = statements) -> None:
+            into.append(statement)
+
+        text = "email\n" + "".join(f"{name}{number}@acme.example\n" for number in range(rows))
+        sql_event.listen(env.database.engine, "before_cursor_execute", note)
+        assert counts(import_leads(env, write(text))) == (rows, 0, 0, 0)
+        sql_event.remove(env.database.engine, "before_cursor_execute", note)
+        counted.append(len(statements))
+    assert counted[1] <= counted[0] + 5
 
 
 def test_problems_do_not_repeat_cells(env: Environment, write: Write) -> None:
