@@ -12,15 +12,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import bindparam
 from sqlalchemy.exc import OperationalError
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from leadloop.conditions import FactValue
 from leadloop.inbox import entry, exits, waits
 from leadloop.inbox.due_entries import keep_timers
+from leadloop.inbox.due_rows import LeadDues
 from leadloop.inbox.entry_history import EntryHistory
 from leadloop.inbox.facts import LeadReader, lead_zone
+from leadloop.inbox.lead_rows import LeadRows, pending_of
 from leadloop.inbox.memberships import keep_segments
 from leadloop.inbox.newly_published import catch_up
 from leadloop.inbox.reactions import note_on_message
@@ -37,27 +38,21 @@ from leadloop.scoring.thresholds import SCORE_CROSSED, thresholds_of
 from leadloop.storage.columns import new_id
 from leadloop.storage.environment import Environment
 from leadloop.storage.publications import StoredPublication
-from leadloop.storage.tables import Enrolment, EnrolmentStatus, Event, Lead, TopicSuppression
+from leadloop.storage.tables import Enrolment, Event, Lead, TopicSuppression
 
 MAX_DEPTH = 20
 """How many derived events may follow from one another."""
 
 _BY_THE_PERSON = frozenset({"form", "tracking", "api", EARLIER})
-_OPEN_JOURNEYS = (
-    select(Enrolment)
-    .where(Enrolment.lead_id == bindparam("lead_id"), Enrolment.status != EnrolmentStatus.ENDED)
-    .order_by(col(Enrolment.id))
-)
-_PENDING = (
-    select(Event)
-    .where(Event.subject_id == bindparam("lead_id"), col(Event.applied_at).is_(None))
-    .order_by(col(Event.received_at), col(Event.id))
-)
 _log = structlog.get_logger()
 
 
 class Application:
-    """One lead's pending facts and their consequences. The caller has locked the lead."""
+    """One lead's pending facts and their consequences. The caller has locked the lead.
+
+    `stored` and `rows` are what the caller has read ahead: the publication, and what is stored about the
+    lead.
+    """
 
     def __init__(
         self,
@@ -67,21 +62,17 @@ class Application:
         now: datetime,
         *,
         stored: StoredPublication | None = None,
-        history: EntryHistory | None = None,
-        open_journeys: list[Enrolment] | None = None,
+        rows: LeadRows | None = None,
     ) -> None:
-        """What is read already, for many leads at once, may be handed in."""
         self.session = session
         self.env = env
         self.lead = lead
         self.now = now
         self.stored: StoredPublication = stored or env.publications.current(session)
-        self.history = history or EntryHistory(session)
+        self.rows = rows or LeadRows(session, lead)
         self._queue: deque[Event] = deque()
         self._facts: dict[str, FactValue] | None = None
         self._reader: LeadReader | None = None
-        self._open = open_journeys
-        self._pauses: list[TopicSuppression] | None = None
         self.caught_up = False
         """Whether the lead is known to be in line with what is published."""
         self.lets_enter = True
@@ -116,7 +107,6 @@ class Application:
     def facts(self) -> dict[str, FactValue]:
         """The lead's facts as they are now; read again after each change."""
         if self._facts is None:
-            self.session.flush()
             self._facts = self.reader.facts(self.now)
         return self._facts
 
@@ -124,33 +114,53 @@ class Application:
     def reader(self) -> LeadReader:
         """What is read about the lead once per transaction: ledger, company, deals."""
         if self._reader is None:
-            self._reader = LeadReader(self.session, self.publication, self.lead)
+            self._reader = LeadReader(self.session, self.publication, self.lead, self.rows)
         return self._reader
 
     @property
     def open_journeys(self) -> list[Enrolment]:
         """The lead's journeys that have not ended, read once; entries and exits keep it in step."""
-        if self._open is None:
-            self._open = list(self.session.exec(_OPEN_JOURNEYS, params={"lead_id": self.lead.id}).all())
-        return self._open
+        return self.rows.journeys
 
     @property
     def open_pauses(self) -> list[TopicSuppression]:
         """The lead's pauses of topics that nothing has lifted, read once."""
-        if self._pauses is None:
-            self._pauses = pauses.open_suppressions(self.session, self.lead)
-        return self._pauses
+        return self.rows.pauses
+
+    @property
+    def history(self) -> EntryHistory:
+        """The journeys that the rules of re-entry ask about."""
+        return self.rows.history
+
+    @property
+    def dues(self) -> LeadDues:
+        """The lead's rows of `due`."""
+        return self.rows.dues
 
     def journey_ended(self, enrolment_id: str) -> None:
         """Take a journey out of the open ones."""
-        self._open = [row for row in self.open_journeys if row.id != enrolment_id]
+        self.rows.journeys = [row for row in self.open_journeys if row.id != enrolment_id]
 
     def apply_pending(self, merged_id: str | None = None) -> int:
         """Apply the lead's unapplied events, oldest first, or those that a lead got which was merged into it
-        meanwhile; return how many."""
-        rows = self.session.exec(_PENDING, params={"lead_id": merged_id or self.lead.id}).all()
+        meanwhile; return how many.
+
+        One that cannot be applied is parked with its reason, and the later ones go on.
+        """
+        rows = self.rows.take_pending() if merged_id is None else pending_of(self.session, merged_id)
         for event in rows:
             self._apply_or_park(event)
+        return len(rows)
+
+    def apply_unguarded(self) -> int:
+        """Apply the lead's unapplied events without a savepoint for each; return how many.
+
+        Where one cannot be applied the error is raised, and the caller undoes the transaction.
+        """
+        rows = self.rows.take_pending()
+        for event in rows:
+            self._apply(event)
+            self.drain()
         return len(rows)
 
     def emit(self, event_type: str, cause: Event | None, /, **properties: Any) -> Event | None:
@@ -197,8 +207,8 @@ class Application:
                 )
             for threshold, direction in change.crossed:
                 self.emit(SCORE_CROSSED, cause, model=model, threshold=threshold, direction=direction)
-        if models:
-            self._facts = None
+        if models and self._facts is not None:
+            self.reader.put_scores(self._facts, self.now)
 
     def reread_scores(self) -> None:
         """Look at decay again, without news, after the numbers that scores are compared with changed."""
@@ -216,8 +226,9 @@ class Application:
 
     def changed(self) -> None:
         """Say that the lead was changed by other means, so that facts are read again."""
-        self._facts = self._pauses = None
-        self.reader.deals_changed()
+        self._facts = None
+        self.rows.pauses_changed()
+        self.reader.lead_changed()
 
     def own_values_changed(self) -> None:
         """Say that values on the lead's own row were changed, and nothing else."""
@@ -227,7 +238,6 @@ class Application:
         caught_up = self.caught_up
         try:
             with self.session.begin_nested():
-                self._read_ahead()
                 self._apply(event)
                 self.drain()
                 self.session.flush()
@@ -235,18 +245,14 @@ class Application:
             raise
         except Exception as error:
             self._queue.clear()
-            self._facts = self._reader = self._open = self._pauses = None
+            self._facts = self._reader = None
+            self.rows = LeadRows(self.session, self.lead)
             self.caught_up = caught_up  # undone with everything else
             event.applied_at = self.now
             event.parked = type(error).__name__
             self.session.add(event)
             self.session.flush()
             _log.error("event_parked", event_id=event.id, type=event.type, error=type(error).__name__)
-
-    def _read_ahead(self) -> None:
-        """Read what every event needs while nothing is changed: a query later writes the changes first."""
-        if self.lead.erased_at is None:
-            _ = self.open_journeys, self.open_pauses, self.reader.ledger
 
     def drain(self) -> None:
         """Apply what was emitted, and what follows from it."""
@@ -269,6 +275,7 @@ class Application:
         event.applied_at = self.now
         self.session.add(event)
         self.session.add(lead)
+        self.rows.earlier.add(event)
         if lead.erased_at is not None:  # accepted by somebody who had not seen the erasure yet
             event.properties, event.identity = {}, {}
             return
@@ -276,7 +283,8 @@ class Application:
             lead.last_active_at = max(lead.last_active_at or event.occurred_at, event.occurred_at)
         if event.identity:
             fields.write_identity(self.session, self.env, lead, event.identity, self.now)
-        consent.record_basis(self.session, lead, event, self.publication.workspace)
+        known = self.rows.consents
+        consent.record_basis(self.session, lead, event, self.publication.workspace, known)
         pauses.lift_suppressions(self.open_pauses, self.session, event, lambda: self.facts, self.now)
         note_on_message(self.session, event)
         self._facts = None
@@ -284,10 +292,13 @@ class Application:
         if refused is not None:
             _log.info("event_without_effect", event_id=event.id, type=event.type, reason=refused)
             return
-        self.session.flush()
-        if event.source == "sales" or event.identity:  # a deal, or another company with its deals
+        if event.source == "sales":
             self.reader.deals_changed()
-        models = score_event(self.reader.ledger, self.publication.scoring, event, self.facts, self.zone)
+        elif event.identity:
+            self.reader.lead_changed()
+        models = score_event(
+            self.reader.ledger, self.publication.scoring, event, self.facts, self.zone, self.rows.earlier
+        )
         self.rescore(models, event)
         self._consequences(event, () if event.source == EARLIER else (event,))
 

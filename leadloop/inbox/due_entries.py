@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import col, select
 
-from leadloop.inbox.due_rows import DUES, ENTRY
+from leadloop.inbox.due_rows import ENTRY
 from leadloop.inbox.entry_events import ENTRY_DUE, Asked, entry_digest
 from leadloop.journey.calendar import add_span, resolve_wait
 from leadloop.journey.schedule import next_instant, zone_of
@@ -32,7 +32,6 @@ from leadloop.language.plan import (
     WaitSpec,
 )
 from leadloop.storage.columns import new_id
-from leadloop.storage.database import announce
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Due, EventKey, Lead, Record
 
@@ -95,22 +94,18 @@ def keep_timers(application: Application) -> None:
     timers = list(_timers(application))
     if not timers:
         return
-    session, now = application.session, application.now
+    now = application.now
     keys = [timer.key for timer in timers]
-    rows = {row.key: row for row in session.exec(select(Due).where(col(Due.key).in_(keys))).all()}
+    rows = application.dues.get_many(keys)
     for timer in timers:
         row = rows.get(timer.key)
         if row is not None and _stays(row, timer, now):
             continue
         if timer.at is None or timer.at <= now:
             if row is not None:
-                session.delete(row)
+                application.dues.drop(row)
             continue
-        announce(session, DUES)
-        if row is None:
-            row = Due(key=timer.key, lead_id=timer.lead_id, kind=ENTRY, due_at=timer.at)
-        row.due_at, row.detail = timer.at, timer.detail
-        session.add(row)
+        application.dues.write(timer.key, ENTRY, timer.at, timer.detail)
 
 
 def fire(application: Application, row: Due) -> None:

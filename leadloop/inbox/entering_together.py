@@ -23,6 +23,7 @@ from leadloop.inbox.entry import REPEATED, journey_of, repeated
 from leadloop.inbox.entry_events import ENROL_REQUESTED, ENTRY_DUE, Asked, asked
 from leadloop.inbox.entry_history import KnownHistory
 from leadloop.inbox.entry_rules import Refusal, has_turn_to_take, refused
+from leadloop.inbox.lead_rows import LeadRows
 from leadloop.inbox.newly_published import read_notes
 from leadloop.inbox.operations.scenario_pauses import scenario_pause
 from leadloop.inbox.records_of import record_of, runs_for_record
@@ -96,15 +97,11 @@ class EnteringTogether:
         if lead.id in self._apart:
             return Outcome("apart")
         self._request.id = new_id()
-        application = Application(
-            self._session,
-            self._env,
-            lead,
-            self._now,
-            stored=self._stored,
-            history=self._history,
-            open_journeys=self._open.get(lead.id, []) if self._plan.group is not None else None,
-        )
+        rows = LeadRows(self._session, lead)
+        rows.history = self._history
+        if self._plan.group is not None:
+            rows.journeys = self._open.get(lead.id, [])
+        application = Application(self._session, self._env, lead, self._now, stored=self._stored, rows=rows)
         wish = asked(application, self._plan, self._request)
         if wish is None:
             return Outcome("refused", refusal=Refusal("no_entry"))

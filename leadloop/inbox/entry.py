@@ -10,9 +10,9 @@ from sqlalchemy.exc import IntegrityError
 
 from leadloop.inbox import exits
 from leadloop.inbox.due_entries import still_holds
-from leadloop.inbox.due_rows import WAITING, write_due
+from leadloop.inbox.due_rows import WAITING
 from leadloop.inbox.entry_companies import enough_people, enter_colleague, person_of, tell
-from leadloop.inbox.entry_events import Asked, asked, asked_by, entry_digest
+from leadloop.inbox.entry_events import Asked, asked, asked_by, entry_digest, plans_entered_by
 from leadloop.inbox.entry_limits import take_place
 from leadloop.inbox.entry_rules import Refusal, has_turn_to_take, refused, restarts
 from leadloop.inbox.operations.scenario_pauses import follow_scenario
@@ -35,7 +35,7 @@ def enter_journeys(application: Application, event: Event) -> None:
     """Start every scenario that this event is an entry of and that the lead may enter."""
     if not application.lets_enter:
         return
-    for plan in application.publication.plans.values():
+    for plan in plans_entered_by(application.publication, event):
         wish = asked(application, plan, event)
         if wish is None or not enough_people(application, wish):
             continue
@@ -58,7 +58,7 @@ def enter(application: Application, wish: Asked, *, has_place: bool = False, wai
             _write_down(application, wish, refusal)
         return
     if wish.entry.limit is not None and not has_place:
-        if application.session.get(Due, _waiting_key(application, wish)) is not None:
+        if application.dues.get(_waiting_key(application, wish)) is not None:
             return  # it has a place already
         at = take_place(application.session, wish, application.now, application.workspace_zone)
         if at > application.now:
@@ -123,18 +123,18 @@ def _begin(application: Application, wish: Asked) -> bool:
     """Write the journey; False where another transaction opened it for the same subject just now."""
     session, lead = application.session, application.lead
     enrolment = journey_of(application, wish)
-    open_journeys = application.open_journeys
+    journeys = application.open_journeys  # read before there is one more
     # Nobody else enters a locked lead; for its company a colleague may enter in the same moment.
     alone = wish.subject_key == lead.id
     try:
         with nullcontext() if alone else session.begin_nested():
             session.add(enrolment)
-            session.flush()
+            if not alone:
+                session.flush()
     except IntegrityError:
-        if alone:
-            raise
         return False
-    open_journeys.append(enrolment)
+    journeys.append(enrolment)
+    application.history.began(wish)
     follow_scenario(application, enrolment)
     ask_wake(session, enrolment.id, application.now)
     return True
@@ -152,7 +152,7 @@ def _waits_for_turn(application: Application, wish: Asked, refusal: Refusal) -> 
     in_turn = other.id == application.turn_of
     if not in_turn and not has_turn_to_take(application.session, other, application.now):
         return False
-    if application.session.get(Due, _waiting_key(application, wish)) is not None:
+    if application.dues.get(_waiting_key(application, wish)) is not None:
         return False
     _wait_for_turn(application, wish, other, _FIRST_LOOK)
     return True
@@ -182,10 +182,8 @@ def _wait_for_turn(application: Application, wish: Asked, ahead: Enrolment, paus
 
 
 def _wait(application: Application, wish: Asked, at: datetime, **detail: Any) -> None:
-    write_due(
-        application.session,
+    application.dues.write(
         _waiting_key(application, wish),
-        application.lead.id,
         WAITING,
         at,
         {

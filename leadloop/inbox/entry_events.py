@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from leadloop.inbox.records_of import record_of, runs_for_record
+from leadloop.journey.once import OncePer
 from leadloop.language.plan import (
     Entry,
     EventMatch,
     ManualMatch,
     Plan,
+    Publication,
     SegmentMatch,
     StageMatch,
     digest,
@@ -26,6 +29,17 @@ ENTRY_DUE = "entry_due"
 with `event`, what a colleague did enters the lead in its company's place."""
 ENROL_REQUESTED = "enrol_requested"
 """`enrol_requested {scenario, record?, start?}`: a person, a command, the API or a step asks."""
+
+_EVENT_OF = {
+    "event": "",
+    "stage": "stage_changed",
+    "segment": "segment_entered",
+    "manual": ENROL_REQUESTED,
+    "inactive": ENTRY_DUE,
+    "date": ENTRY_DUE,
+    "schedule": ENTRY_DUE,
+}
+"""Kind of an entry -> type of the event that comes for it; empty: the one that the entry names."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,26 @@ class Asked:
         """The step to begin with; None is the first."""
         start = self.event.properties.get("start") if self.event.type == ENROL_REQUESTED else None
         return start if isinstance(start, str) and start in self.plan.steps else self.entry.start
+
+
+def _by_event(publication: Publication) -> dict[str, list[Plan]]:
+    found: dict[str, list[Plan]] = {}
+    for plan in publication.plans.values():
+        types = {_EVENT_OF[entry.match.kind] or getattr(entry.match, "event", "") for entry in plan.entry}
+        for event_type in sorted(types | {ENTRY_DUE}):
+            found.setdefault(event_type, []).append(plan)
+    return found
+
+
+_plans_by_event = OncePer(_by_event)
+
+
+def plans_entered_by(publication: Publication, event: Event) -> Sequence[Plan]:
+    """Return the scenarios of which an event may be an entry, by its type alone."""
+    plans = _plans_by_event(publication).get(event.type, ())
+    if event.type in (ENTRY_DUE, ENROL_REQUESTED):  # it names its scenario
+        return [plan for plan in plans if plan.scenario == event.properties.get("scenario")]
+    return plans
 
 
 def asked(application: Application, plan: Plan, event: Event) -> Asked | None:

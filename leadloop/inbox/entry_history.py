@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from sqlalchemy import bindparam
 from sqlmodel import Session, col, func, select
@@ -25,6 +25,16 @@ _JOURNEYS = (
     .order_by(*_OPEN_FIRST)
 )
 
+_OF_MANY = (
+    select(Enrolment)
+    .where(
+        col(Enrolment.scenario).in_(bindparam("scenarios", expanding=True)),
+        col(Enrolment.subject_key).in_(bindparam("subjects", expanding=True)),
+        Enrolment.record_key == "",
+    )
+    .order_by(*_OPEN_FIRST)
+)
+
 
 class EntryHistory:
     """Reads when it is asked, for one subject at a time."""
@@ -36,6 +46,9 @@ class EntryHistory:
         """Return the subject's last journey in the scenario: an open one where there is one."""
         whose = {"scenario": wish.plan.scenario, "subject": wish.subject_key, "record": wish.record_key}
         return self._session.exec(_JOURNEYS, params=whose).first()
+
+    def began(self, wish: Asked) -> None:
+        """Say that a journey was begun for the subject."""
 
     def count(self, wish: Asked) -> int:
         """Return how many journeys the subject has had in the scenario."""
@@ -72,3 +85,32 @@ class KnownHistory(EntryHistory):
 
     def count(self, wish: Asked) -> int:
         return self._count.get(wish.subject_key, 0)
+
+
+class HistoryAhead(EntryHistory):
+    """Has read the last journeys of locked leads in some scenarios, without records; reads others when asked.
+
+    `scenarios` are those of each lead.
+    """
+
+    def __init__(self, session: Session, scenarios: Mapping[str, Collection[str]]) -> None:
+        super().__init__(session)
+        self._known: dict[tuple[str, str], Enrolment | None] = {
+            (scenario, lead_id): None for lead_id, names in scenarios.items() for scenario in names
+        }
+        if not self._known:
+            return
+        asked = {"scenarios": sorted({name for name, _ in self._known}), "subjects": sorted(scenarios)}
+        for row in session.exec(_OF_MANY, params=asked).all():
+            key = (row.scenario, row.subject_key)
+            if key in self._known and self._known[key] is None:
+                self._known[key] = row
+
+    def newest(self, wish: Asked) -> Enrolment | None:
+        key = (wish.plan.scenario, wish.subject_key)
+        if wish.record_key or key not in self._known:
+            return super().newest(wish)
+        return self._known[key]
+
+    def began(self, wish: Asked) -> None:
+        self._known.pop((wish.plan.scenario, wish.subject_key), None)

@@ -19,7 +19,7 @@ from leadloop.sales.offers import withdraw_offers
 from leadloop.sales.tasks import withdraw_tasks
 from leadloop.scoring.matching import matches, must_be_true
 from leadloop.scoring.reading import COOLDOWN
-from leadloop.storage.tables import Due, Enrolment, EnrolmentStatus, Event, Message, MessageStatus
+from leadloop.storage.tables import Enrolment, EnrolmentStatus, Event, Message, MessageStatus
 
 if TYPE_CHECKING:
     from leadloop.inbox.apply import Application
@@ -71,9 +71,9 @@ def end_journey(application: Application, enrolment: Enrolment, outcome: str, re
 
 def clear_cooldown(application: Application) -> None:
     """End the lead's cool-down; conditions see the lead again from its next change on."""
-    row = application.session.get(Due, f"{COOLDOWN}:{application.lead.id}")
+    row = application.dues.get(f"{COOLDOWN}:{application.lead.id}")
     if row is not None:
-        application.session.delete(row)
+        application.dues.drop(row)
     application.lead.recycle_until = None
     application.session.add(application.lead)
 
@@ -155,12 +155,8 @@ def _is_met(reader: JourneyReader, match: Matcher, events: Sequence[Event]) -> b
 def _of(application: Application, enrolment: Enrolment, match: EventMatch, event: Event) -> bool:
     if event.message_id is None:
         return False
-    step = application.session.exec(
-        select(Message.step_id).where(
-            Message.id == event.message_id, col(Message.enrolment_id) == enrolment.id
-        )
-    ).first()
-    return step in match.of
+    message = application.session.get(Message, event.message_id)
+    return message is not None and message.enrolment_id == enrolment.id and message.step_id in match.of
 
 
 def _describe(match: Matcher) -> str:

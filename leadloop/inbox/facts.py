@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from functools import cached_property
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlmodel import Session, col, func, select
 
 from leadloop.conditions import FactValue
+from leadloop.inbox.lead_rows import LeadRows
 from leadloop.inbox.past import LeadPast
 from leadloop.inbox.reads import company_scores_read
 from leadloop.journey.fact_values import put_fact, put_stored, run_facts
 from leadloop.language.plan import Publication, Workspace
-from leadloop.sales.deals import open_deals
 from leadloop.scoring.ledger import LeadLedger, shown
 from leadloop.storage.tables import Company, Lead, LeadScore
 
@@ -46,16 +45,18 @@ def lead_zone(lead: Lead, workspace: Workspace, company: Company | None = None) 
 class LeadReader:
     """Reads a locked lead's facts; keeps what cannot change without its knowledge."""
 
-    def __init__(self, session: Session, publication: Publication, lead: Lead) -> None:
+    def __init__(
+        self, session: Session, publication: Publication, lead: Lead, rows: LeadRows | None = None
+    ) -> None:
         self._session = session
         self._publication = publication
         self._lead = lead
-        self._open_deals: int | None = None
+        self._rows = rows or LeadRows(session, lead)
 
-    @cached_property
+    @property
     def ledger(self) -> LeadLedger:
-        """The lead's points, read when they are first asked for."""
-        return LeadLedger(self._session, self._lead.id)
+        """The lead's points."""
+        return self._rows.ledger
 
     @property
     def company(self) -> Company | None:
@@ -63,8 +64,12 @@ class LeadReader:
         return company_of(self._session, self._lead)
 
     def deals_changed(self) -> None:
-        """Say that a deal was opened or closed."""
-        self._open_deals = None
+        """Say that a deal was opened or closed, so that its colleagues see it too."""
+        self._rows.deals.changed()
+
+    def lead_changed(self) -> None:
+        """Say that the lead may have another company, with its deals."""
+        self._rows.deals.changed(self._lead)
 
     def facts(self, now: datetime) -> dict[str, FactValue]:
         """Return every known `lead.*` fact, `now`, and the lead's past. An unknown fact is absent."""
@@ -80,7 +85,7 @@ class LeadReader:
         for name, spec in workspace.lead_fields.items():
             put_stored(facts, f"lead.{name}", lead.fields.get(name), spec.type, zone)
         self._put_company(facts, zone)
-        self._put_scores(facts, now)
+        self.put_scores(facts, now)
         facts.update(self.company_scores(company_scores_read(self._publication)))
         LeadPast(self._session, lead, workspace, zone, now).bind(facts)
         return facts
@@ -109,11 +114,10 @@ class LeadReader:
                 put_fact(facts, f"lead.company.{name}", getattr(company, name), zone)
         elif lead.company_name:
             facts["lead.company.name"] = lead.company_name
-        if self._open_deals is None:
-            self._open_deals = open_deals(self._session, lead)
-        facts["lead.company.open_deals"] = self._open_deals
+        facts["lead.company.open_deals"] = self._rows.deals.of(lead)
 
-    def _put_scores(self, facts: dict[str, FactValue], now: datetime) -> None:
+    def put_scores(self, facts: dict[str, FactValue], now: datetime) -> None:
+        """Put the scores and bands of the lead among its facts."""
         scoring = self._publication.scoring
         for model, spec in scoring.models.items():
             facts[f"lead.score.{model}"] = shown(self.ledger.score(model, spec, now))

@@ -9,7 +9,7 @@ from sqlalchemy import String, exists, func, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Session, col, select
 
-from leadloop.inbox.due_rows import SEGMENTS, write_due
+from leadloop.inbox.due_rows import SEGMENTS
 from leadloop.journey import segments
 from leadloop.storage.tables import Event, Lead
 
@@ -63,4 +63,4 @@ def _look_again(application: Application) -> None:
     if not questions:  # a row that is left over fires once and is gone
         return
     at = segments.next_change(questions, application.facts) if lead.erased_at is None else None
-    write_due(application.session, f"{SEGMENTS}:{lead.id}", lead.id, SEGMENTS, at)
+    application.dues.write(f"{SEGMENTS}:{lead.id}", SEGMENTS, at)

@@ -26,12 +26,13 @@ from leadloop.language.plan import (
 )
 from leadloop.scoring.thresholds import read_thresholds
 from leadloop.storage.columns import new_id
+from leadloop.storage.switches import BACKFILL, switch
 from leadloop.storage.tables import Setting
 
 if TYPE_CHECKING:
     from leadloop.inbox.apply import Application
 
-KEY = "backfill"
+KEY = BACKFILL
 _DONE: set[str] = set()
 """Publications that ask nothing more of any lead: new notes come with a new publication."""
 
@@ -122,7 +123,8 @@ def catch_up(application: Application) -> None:
     publication = application.stored.id
     if publication in _DONE:
         return
-    notes = read_notes(application.session)
+    value = switch(application.session, KEY)
+    notes = _from_value(value) if value is not None else None
     lead = application.lead
     if notes is None or notes.finished:
         _DONE.add(publication)
@@ -147,7 +149,11 @@ def visit(application: Application, notes: Notes) -> None:
 
 
 def _from_row(row: Setting) -> Notes:
-    value: dict[str, Any] = dict(row.value)
+    return _from_value(row.value)
+
+
+def _from_value(stored: dict[str, Any]) -> Notes:
+    value = dict(stored)
     value["silent"] = tuple(value.get("silent", ()))
     value["entries"] = tuple((str(scenario), int(index)) for scenario, index in value.get("entries", ()))
     return Notes(**{name: value[name] for name in Notes.__dataclass_fields__ if name in value})

@@ -224,15 +224,19 @@ class Relay:
         )
 
     def _forget(self, calls: Sequence[_Call]) -> None:
-        """Delete the wakes that were sent, unless they were asked for again meanwhile."""
+        """Delete the wakes that were sent, unless they were asked for again meanwhile.
+
+        One that somebody holds is being asked for again. It is left, so that nobody waits in a circle.
+        """
+        tokens = {call.enrolment_id: call.token for call in calls if call.token is not None}
         with self.env.database.write() as session:
-            for call in calls:
-                if call.token is not None:
-                    session.exec(
-                        delete(Wake).where(
-                            col(Wake.enrolment_id) == call.enrolment_id, col(Wake.token) == call.token
-                        )
-                    )
+            rows = session.exec(
+                select(Wake.enrolment_id, Wake.token)
+                .where(col(Wake.enrolment_id).in_(tokens))
+                .with_for_update(skip_locked=True)
+            ).all()
+            sent = [enrolment_id for enrolment_id, token in rows if tokens[enrolment_id] == token]
+            session.exec(delete(Wake).where(col(Wake.enrolment_id).in_(sent)))
 
 
 def _next_wakes(session: Session) -> list[Wake]:

@@ -30,11 +30,6 @@ CONDITION = "condition"
 """Stands for the event where a condition on the lead satisfied the wait."""
 
 _MATCHER: TypeAdapter[Armed] = TypeAdapter(Armed)
-_ARMED = (
-    select(ArmedWait)
-    .where(col(ArmedWait.enrolment_id).in_(bindparam("ids", expanding=True)))
-    .order_by(col(ArmedWait.enrolment_id), col(ArmedWait.branch))
-)
 _SATISFIED = (
     select_columns(
         col(ArmedWait.branch),
@@ -63,7 +58,7 @@ def satisfy(application: Application, events: Sequence[Event]) -> None:
     if not readers:
         return
     session = application.session
-    rows = session.exec(_ARMED, params={"ids": list(readers)}).all()
+    rows = application.rows.armed(readers)
     decided = {arm.enrolment_id for arm in rows if arm.satisfied_by is not None}
     for arm in rows:
         if arm.enrolment_id in decided:
@@ -91,6 +86,7 @@ def arm_waits(
 
     Conditions and dates are not looked at here: the step did so in this transaction.
     """
+    reader.application.rows.waits_changed()
     decided = False
     taken: BranchTaken | None = None
     for index, arm in enumerate(arms):

@@ -8,10 +8,11 @@ is newer than the newest refusal. Suppression of the address beats everything.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import bindparam
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -33,6 +34,13 @@ from leadloop.storage.tables import (
 ALL_TOPICS = "*"
 REFUSED = "refused"
 SUPPRESSED_TOPIC = "suppressed_topic"
+
+Written = tuple[str, str, str]
+"""A row of `consent` by what makes it unique: event, topic, basis."""
+_PERMITTING = frozenset({"unsubscribed", "form_submitted", "card_received"})
+_OF_EVENTS = select(Consent.event_id, Consent.topic, Consent.basis).where(
+    col(Consent.event_id).in_(bindparam("ids", expanding=True))
+)
 
 _YES = frozenset(
     {
@@ -132,21 +140,39 @@ def record_at_once(session: Session, env: Environment, lead: Lead, event: Event)
         _suppress_mailed_address(session, env, lead, event, "hard_bounce", at)
 
 
-def record_basis(session: Session, lead: Lead, event: Event, workspace: Workspace) -> None:
+def record_basis(
+    session: Session,
+    lead: Lead,
+    event: Event,
+    workspace: Workspace,
+    known: Collection[Written] | None = None,
+) -> None:
     """Write the permissions that an event brings: a form's request, an opt-in, a business card.
 
     The event's `identity["consent"]` is true, or names topics; it counts for topics that allow
-    `opt_in`. Saying no there is not a refusal. Applying an event twice writes nothing twice.
+    `opt_in`. Saying no there is not a refusal. Applying an event twice writes nothing twice. `known` is
+    what `written_before` has found for the event; without it the table is asked.
     """
+    if not _may_permit(event):
+        return
     at = _at(event)
     if event.type == "unsubscribed":
-        record_refusal(session, lead.id, event.properties.get("topic") or ALL_TOPICS, event.id, at)
+        topic = event.properties.get("topic") or ALL_TOPICS
+        _add(session, lead.id, [topic], REFUSED, event.id, at, known)
         return
     if event.type == "form_submitted":
-        _add(session, lead.id, _topics_with("request", workspace), "request", event.id, at)
+        _add(session, lead.id, _topics_with("request", workspace), "request", event.id, at, known)
     if event.type == "card_received":
-        _add(session, lead.id, _topics_with("card", workspace), "card", event.id, at)
-    _add(session, lead.id, opted_in_topics(event.identity.get("consent"), workspace), "opt_in", event.id, at)
+        _add(session, lead.id, _topics_with("card", workspace), "card", event.id, at, known)
+    topics = opted_in_topics(event.identity.get("consent"), workspace)
+    _add(session, lead.id, topics, "opt_in", event.id, at, known)
+
+
+def written_before(session: Session, events: Iterable[Event]) -> frozenset[Written]:
+    """Return the permissions and refusals that some events have brought already: at once, or before."""
+    ids = [event.id for event in events if _may_permit(event)]
+    rows = session.execute(_OF_EVENTS, {"ids": ids}) if ids else ()
+    return frozenset((event_id, topic, basis) for event_id, topic, basis in rows)
 
 
 def record_undated_opt_in(
@@ -259,9 +285,24 @@ def _topics_with(basis: str, workspace: Workspace) -> list[str]:
     return [name for name, topic in workspace.topics.items() if basis in topic.basis]
 
 
+def _may_permit(event: Event) -> bool:
+    return event.type in _PERMITTING or bool(event.identity.get("consent"))
+
+
 def _add(
-    session: Session, lead_id: str, topics: Iterable[str], basis: str, event_id: str | None, at: datetime
+    session: Session,
+    lead_id: str,
+    topics: Iterable[str],
+    basis: str,
+    event_id: str | None,
+    at: datetime,
+    known: Collection[Written] | None = None,
 ) -> None:
+    if known is not None and event_id is not None:
+        for topic in topics:
+            if (event_id, topic, basis) not in known:
+                session.add(Consent(lead_id=lead_id, topic=topic, basis=basis, at=at, event_id=event_id))
+        return
     for topic in topics:
         same = select(Consent.id).where(
             Consent.lead_id == lead_id, Consent.topic == topic, Consent.basis == basis

@@ -18,6 +18,11 @@ _OPEN = select(TopicSuppression).where(
     TopicSuppression.lead_id == bindparam("lead_id"), col(TopicSuppression.lifted_at).is_(None)
 )
 
+_OPEN_OF_MANY = select(TopicSuppression).where(
+    col(TopicSuppression.lead_id).in_(bindparam("ids", expanding=True)),
+    col(TopicSuppression.lifted_at).is_(None),
+)
+
 
 def suppress_topics(
     session: Session,
@@ -51,6 +56,11 @@ def suppress_topics(
 def open_suppressions(session: Session, lead: Lead) -> list[TopicSuppression]:
     """Return the pauses of topics that nothing has lifted."""
     return list(session.exec(_OPEN, params={"lead_id": lead.id}).all())
+
+
+def open_suppressions_of(session: Session, lead_ids: Sequence[str]) -> list[TopicSuppression]:
+    """Return the pauses of several leads that nothing has lifted."""
+    return list(session.exec(_OPEN_OF_MANY, params={"ids": list(lead_ids)}).all())
 
 
 def lift_suppressions(

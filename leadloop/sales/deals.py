@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
+from collections import Counter
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from sqlalchemy import bindparam, func, or_
@@ -17,6 +19,9 @@ _MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _OPEN = select(func.count()).where(Deal.status == DealStatus.OPEN)
 _OPEN_OF_LEAD = _OPEN.where(col(Deal.lead_id) == bindparam("lead_id"))
+_OPEN_DEALS = select(Deal.id, Deal.lead_id, Deal.company_id).where(Deal.status == DealStatus.OPEN)
+_OPEN_OF_LEADS = _OPEN_DEALS.where(col(Deal.lead_id).in_(bindparam("ids", expanding=True)))
+_OPEN_OF_COMPANIES = _OPEN_DEALS.where(col(Deal.company_id).in_(bindparam("ids", expanding=True)))
 _OPEN_OF_COMPANY = _OPEN.where(
     or_(col(Deal.lead_id) == bindparam("lead_id"), col(Deal.company_id) == bindparam("company_id"))
 )
@@ -53,6 +58,45 @@ def open_deals(session: Session, lead: Lead) -> int:
     if not lead.company_id:
         return own_open_deals(session, lead)
     return session.exec(_OPEN_OF_COMPANY, params={"lead_id": lead.id, "company_id": lead.company_id}).one()
+
+
+class OpenDeals:
+    """How many deals are open, for leads that one transaction has locked.
+
+    They are read ahead for `leads`, together; of others when they are asked for.
+    """
+
+    def __init__(self, session: Session, leads: Sequence[Lead] = ()) -> None:
+        self._session = session
+        self._counts: dict[str, int] = _count_open(session, leads) if leads else {}
+
+    def of(self, lead: Lead) -> int:
+        """Count as `open_deals` does."""
+        if lead.id not in self._counts:
+            self._counts[lead.id] = open_deals(self._session, lead)
+        return self._counts[lead.id]
+
+    def changed(self, lead: Lead | None = None) -> None:
+        """Say that a deal was opened or closed; with `lead`, that only this one may have other deals now."""
+        if lead is None:
+            self._counts.clear()
+        else:
+            self._counts.pop(lead.id, None)
+
+
+def _count_open(session: Session, leads: Sequence[Lead]) -> dict[str, int]:
+    companies = sorted({lead.company_id for lead in leads if lead.company_id})
+    rows = set(session.exec(_OPEN_OF_LEADS, params={"ids": [lead.id for lead in leads]}).all())
+    if companies:
+        rows.update(session.exec(_OPEN_OF_COMPANIES, params={"ids": companies}).all())
+    of_lead = Counter(lead_id for _, lead_id, _ in rows)
+    of_company = Counter(company_id for _, _, company_id in rows if company_id)
+    both = Counter((lead_id, company_id) for _, lead_id, company_id in rows if company_id)
+    return {
+        lead.id: of_lead[lead.id]
+        + (of_company[lead.company_id] - both[lead.id, lead.company_id] if lead.company_id else 0)
+        for lead in leads
+    }
 
 
 def own_open_deals(session: Session, lead: Lead) -> int:

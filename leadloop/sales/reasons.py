@@ -9,8 +9,7 @@ from typing import Any
 from sqlmodel import Session
 
 from leadloop.language.plan import ScoreModel
-from leadloop.scoring.ledger import LeadLedger, score_of, shown
-from leadloop.storage.tables import ScoreEntry
+from leadloop.scoring.ledger import LeadLedger, Line, score_of, shown
 
 
 def top_reasons(
@@ -24,7 +23,7 @@ def top_reasons(
     ledger = LeadLedger(session, lead_id)
     found: list[dict[str, Any]] = []
     for model, spec in models.items():
-        by_rule: dict[str, list[ScoreEntry]] = {}
+        by_rule: dict[str, list[Line]] = {}
         for entry in ledger.entries(model):
             if entry.points > 0 and entry.at <= now:
                 by_rule.setdefault(entry.rule_id, []).append(entry)

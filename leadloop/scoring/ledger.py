@@ -5,34 +5,88 @@ score(t) = min(cap, Σ pointsᵢ · 2^(−(t − tᵢ) / half-life)), over the e
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
+from leadloop.inbox.due_rows import LeadDues
 from leadloop.journey.points import score_of, shown, span_delta, span_seconds
 from leadloop.language.plan import ScoreModel
 from leadloop.storage.columns import new_id
 from leadloop.storage.tables import LeadScore, ScoreEntry
 
-__all__ = ["RESET", "LeadLedger", "score_at", "score_of", "shown", "span_delta", "span_seconds"]
+__all__ = ["RESET", "LeadLedger", "Line", "score_at", "score_of", "shown", "span_delta", "span_seconds"]
 
 RESET = "reset"
 """Rule id of an entry after which the earlier ones no longer count."""
 
-_ENTRIES = select(ScoreEntry).where(ScoreEntry.lead_id == bindparam("lead_id")).order_by(col(ScoreEntry.id))
-_READINGS = select(LeadScore).where(LeadScore.lead_id == bindparam("lead_id"))
+_LINES = (
+    select(
+        ScoreEntry.lead_id,
+        ScoreEntry.entry_key,
+        ScoreEntry.model,
+        ScoreEntry.rule_id,
+        ScoreEntry.points,
+        ScoreEntry.at,
+        ScoreEntry.event_id,
+        ScoreEntry.message_id,
+        ScoreEntry.entries,
+        ScoreEntry.equivalent,
+    )  # type: ignore[call-overload]  # SQLModel types up to four columns
+    .where(col(ScoreEntry.lead_id).in_(bindparam("ids", expanding=True)))
+    .order_by(col(ScoreEntry.id))
+)
+_READINGS = select(LeadScore).where(col(LeadScore.lead_id).in_(bindparam("ids", expanding=True)))
+
+
+class Line(NamedTuple):
+    """One entry as scores are worked out from it; see `ScoreEntry`."""
+
+    entry_key: str
+    model: str
+    rule_id: str
+    points: int
+    at: datetime
+    event_id: str | None
+    message_id: str | None
+    entries: int = 1
+    equivalent: float | None = None
+
+    @property
+    def worth(self) -> float:
+        """What it adds to the score at its instant, before decay."""
+        return self.points if self.equivalent is None else self.equivalent
 
 
 class LeadLedger:
-    """One lead's ledger, read once and kept in step with what is added. The lead is locked."""
+    """One lead's ledger, read once and kept in step with what is added. The lead is locked.
 
-    def __init__(self, session: Session, lead_id: str) -> None:
+    `lines` and `readings` are what the lead has, where that was read ahead.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        lead_id: str,
+        *,
+        lines: Iterable[Line] | None = None,
+        readings: Iterable[LeadScore] | None = None,
+        dues: LeadDues | None = None,
+    ) -> None:
         self.session = session
         self.lead_id = lead_id
-        self._rows = list(session.exec(_ENTRIES, params={"lead_id": lead_id}).all())
-        self._keys = {row.entry_key for row in self._rows}
-        self._readings: dict[str, LeadScore] | None = None
+        self.dues = dues or LeadDues(session, lead_id)
+        if lines is None:
+            lines = read_lines(session, [lead_id]).get(lead_id, ())
+        self._lines: dict[str, list[Line]] = {}
+        self._keys: set[str] = set()
+        for line in lines:
+            self._keep(line)
+        self._readings = {row.model: row for row in readings} if readings is not None else None
+        self._scores: dict[str, tuple[datetime, ScoreModel, float]] = {}
 
     def add(
         self,
@@ -50,40 +104,41 @@ class LeadLedger:
         """Write one line, once per `entry_key`; return False where it was there already."""
         if entry_key in self._keys:
             return False
-        row = ScoreEntry(
-            id=new_id(),
-            entry_key=entry_key,
-            lead_id=self.lead_id,
-            model=model,
-            rule_id=rule_id,
-            points=points,
-            event_id=event_id,
-            message_id=message_id,
-            ruleset_digest=ruleset_digest,
-            reason=reason,
-            at=at,
+        self.session.add(
+            ScoreEntry(
+                id=new_id(),
+                entry_key=entry_key,
+                lead_id=self.lead_id,
+                model=model,
+                rule_id=rule_id,
+                points=points,
+                event_id=event_id,
+                message_id=message_id,
+                ruleset_digest=ruleset_digest,
+                reason=reason,
+                at=at,
+            )
         )
-        self.session.add(row)
-        self._rows.append(row)
-        self._keys.add(entry_key)
+        self._keep(Line(entry_key, model, rule_id, points, at, event_id, message_id))
+        self._scores.pop(model, None)
         return True
 
-    def all_entries(self, model: str, rule_id: str) -> list[ScoreEntry]:
+    def all_entries(self, model: str, rule_id: str) -> list[Line]:
         """Return every entry of a rule, oldest first; also those before a reset."""
-        return [row for row in self._rows if row.model == model and row.rule_id == rule_id]
+        return [line for line in self._lines.get(model, ()) if line.rule_id == rule_id]
 
-    def entries(self, model: str) -> list[ScoreEntry]:
+    def entries(self, model: str) -> Sequence[Line]:
         """Return the entries that count: those written after the last reset, oldest first."""
-        rows = [row for row in self._rows if row.model == model]
-        for index in range(len(rows) - 1, -1, -1):
-            if rows[index].rule_id == RESET:
-                return rows[index + 1 :]
-        return rows
+        lines = self._lines.get(model, [])
+        for index in range(len(lines) - 1, -1, -1):
+            if lines[index].rule_id == RESET:
+                return lines[index + 1 :]
+        return lines
 
     def reading(self, model: str) -> LeadScore | None:
         """Return the row that holds the lead's band in a model."""
         if self._readings is None:
-            rows = self.session.exec(_READINGS, params={"lead_id": self.lead_id}).all()
+            rows = read_readings(self.session, [self.lead_id]).get(self.lead_id, ())
             self._readings = {row.model: row for row in rows}
         return self._readings.get(model)
 
@@ -95,7 +150,32 @@ class LeadLedger:
 
     def score(self, model: str, spec: ScoreModel, now: datetime) -> float:
         """Return the score at an instant."""
-        return score_of(self.entries(model), spec, now)
+        known = self._scores.get(model)
+        if known is not None and known[0] == now and known[1] is spec:
+            return known[2]
+        score = score_of(self.entries(model), spec, now)
+        self._scores[model] = (now, spec, score)
+        return score
+
+    def _keep(self, line: Line) -> None:
+        self._lines.setdefault(line.model, []).append(line)
+        self._keys.add(line.entry_key)
+
+
+def read_lines(session: Session, lead_ids: Sequence[str]) -> Mapping[str, list[Line]]:
+    """Return the entries of each of several leads, oldest first."""
+    found: dict[str, list[Line]] = {}
+    for lead_id, *values in session.execute(_LINES, {"ids": list(lead_ids)}):
+        found.setdefault(lead_id, []).append(Line._make(values))
+    return found
+
+
+def read_readings(session: Session, lead_ids: Sequence[str]) -> Mapping[str, list[LeadScore]]:
+    """Return the readings of each of several leads."""
+    found: dict[str, list[LeadScore]] = {}
+    for row in session.exec(_READINGS, params={"ids": list(lead_ids)}).all():
+        found.setdefault(row.lead_id, []).append(row)
+    return found
 
 
 def score_at(session: Session, lead_id: str, model: str, spec: ScoreModel, now: datetime) -> float:

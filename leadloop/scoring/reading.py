@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from leadloop.inbox.due_rows import COOLDOWN, DECAY, DUES, write_due
+from leadloop.inbox.due_rows import COOLDOWN, DECAY, DUES
 from leadloop.language.plan import Scoring
 from leadloop.scoring.bands import band_of, leaves_at
 from leadloop.scoring.ledger import LeadLedger, shown
@@ -89,4 +89,4 @@ def _schedule(
     if bands is not None and row is not None and row.band is not None:
         instants.append(leaves_at(bands, spec, score, row.band, now))
     at = min((instant for instant in instants if instant is not None), default=None)
-    write_due(book.session, f"{DECAY}:{book.lead_id}:{model}", book.lead_id, DECAY, at)
+    book.dues.write(f"{DECAY}:{book.lead_id}:{model}", DECAY, at)

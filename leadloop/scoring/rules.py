@@ -2,43 +2,118 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from leadloop.conditions import Facts
-from leadloop.language.plan import AtMost, ScoreRule, Scoring, digest
+from leadloop.journey.once import OncePer
+from leadloop.language.plan import AtMost, Every, ScoreRule, Scoring, digest
+from leadloop.scoring.earlier_events import EarlierEvents
 from leadloop.scoring.ledger import LeadLedger, span_delta
-from leadloop.scoring.matching import event_matches, is_true
-from leadloop.storage.tables import Event, ScoreEntry
+from leadloop.scoring.matching import event_matches, is_true, property_matches
+from leadloop.storage.tables import Event
 
 _TRUST = {"any": 0, "likely": 1, "verified": 2}
 
 
-def score_event(book: LeadLedger, scoring: Scoring, event: Event, facts: Facts, zone: ZoneInfo) -> set[str]:
+class _Rule(NamedTuple):
+    """A rule with the model it belongs to."""
+
+    model: str
+    digest: str
+    trust: int
+    """The least trust that an event needs."""
+    rule: ScoreRule
+
+
+class _LineLike(Protocol):
+    """A line of the ledger: as it is stored, or as scores are worked out from it."""
+
+    @property
+    def event_id(self) -> str | None: ...
+
+    @property
+    def message_id(self) -> str | None: ...
+
+    @property
+    def at(self) -> datetime: ...
+
+    @property
+    def equivalent(self) -> float | None: ...
+
+
+def _digests(scoring: Scoring) -> Mapping[str, str]:
+    return {name: digest(model)[:16] for name, model in scoring.models.items()}
+
+
+def _by_event(scoring: Scoring) -> Mapping[str, list[_Rule]]:
+    digests = _digests_of(scoring)
+    found: dict[str, list[_Rule]] = {}
+    for name, model in scoring.models.items():
+        for rule in model.rules:
+            one = _Rule(name, digests[name], _TRUST[model.trust], rule)
+            found.setdefault(rule.match.event, []).append(one)
+    return found
+
+
+_digests_of = OncePer(_digests)
+_rules_of = OncePer(_by_event)
+
+
+def looks_back(scoring: Scoring, event: Event) -> datetime | None:
+    """Return from when on a rule with `every` may count events of this one's type; None: no rule does."""
+    spans = [span_delta(every.within) for _, _, every in _counting(scoring, event)]
+    return event.occurred_at - max(spans) if spans else None
+
+
+def last_counted(scoring: Scoring, book: LeadLedger, event: Event) -> list[str]:
+    """Return the events for which rules with `every` that may count this one gave points last."""
+    lines = [book.all_entries(model, rule_id)[-1:] for model, rule_id, _ in _counting(scoring, event)]
+    return [line.event_id for last in lines for line in last if line.event_id]
+
+
+def _counting(scoring: Scoring, event: Event) -> list[tuple[str, str, Every]]:
+    """Return the rules with `every` that an event may count for: model, id, `every`."""
+    return [
+        (one.model, one.rule.id, one.rule.every)
+        for one in _rules_of(scoring).get(event.type, ())
+        if one.rule.every is not None
+        and all(property_matches(wanted, event.properties) for wanted in one.rule.match.properties)
+    ]
+
+
+def score_event(
+    book: LeadLedger,
+    scoring: Scoring,
+    event: Event,
+    facts: Facts,
+    zone: ZoneInfo,
+    earlier: EarlierEvents | None = None,
+) -> set[str]:
     """Write the entries that an event earns; return the models that changed."""
     changed = set()
-    for name, model in scoring.models.items():
-        if _TRUST.get(event.trust, 0) < _TRUST[model.trust]:
+    trust = _TRUST.get(event.trust, 0)
+    for model, its_digest, needed, rule in _rules_of(scoring).get(event.type, ()):
+        if trust < needed or not event_matches(rule.match, event, facts):
             continue
-        for rule in model.rules:
-            if not event_matches(rule.match, event, facts):
-                continue
-            if not _counts(book, name, rule, event, facts, zone):
-                continue
-            added = book.add(
-                entry_key=f"{book.lead_id}:{name}:{rule.id}:{event.id}",
-                model=name,
-                rule_id=rule.id,
-                points=rule.points,
-                ruleset_digest=digest(model)[:16],
-                at=event.occurred_at,
-                event_id=event.id,
-                message_id=event.message_id or "",
-            )
-            if added:
-                changed.add(name)
+        if not _counts(book, model, rule, event, facts, zone, earlier):
+            continue
+        added = book.add(
+            entry_key=f"{book.lead_id}:{model}:{rule.id}:{event.id}",
+            model=model,
+            rule_id=rule.id,
+            points=rule.points,
+            ruleset_digest=its_digest,
+            at=event.occurred_at,
+            event_id=event.id,
+            message_id=event.message_id or "",
+        )
+        if added:
+            changed.add(model)
     return changed
 
 
@@ -60,7 +135,7 @@ def score_attributes(
                     model=name,
                     rule_id=attribute.id,
                     points=difference,
-                    ruleset_digest=digest(model)[:16],
+                    ruleset_digest=_digests_of(scoring)[name],
                     at=now,
                     event_id=event_id,
                     reason="attribute" if difference > 0 else "attribute no longer true",
@@ -70,7 +145,13 @@ def score_attributes(
 
 
 def _counts(
-    book: LeadLedger, model: str, rule: ScoreRule, event: Event, facts: Facts, zone: ZoneInfo
+    book: LeadLedger,
+    model: str,
+    rule: ScoreRule,
+    event: Event,
+    facts: Facts,
+    zone: ZoneInfo,
+    earlier: EarlierEvents | None,
 ) -> bool:
     if rule.at_most is not None:
         so_far = book.all_entries(model, rule.id)
@@ -79,10 +160,11 @@ def _counts(
             return False
     if rule.every is None:
         return True
-    return _matches_since_entry(book, model, rule, event, facts) >= rule.every.times
+    earlier = earlier or EarlierEvents(book.session, book.lead_id)
+    return _matches_since_entry(book, earlier, model, rule, event, facts) >= rule.every.times
 
 
-def message_of(session: Session, row: ScoreEntry) -> str | None:
+def message_of(session: Session, row: _LineLike) -> str | None:
     """Return the message that a line of the ledger is about: empty for none, None if it is not known."""
     if row.message_id is not None:
         return row.message_id
@@ -90,7 +172,7 @@ def message_of(session: Session, row: ScoreEntry) -> str | None:
     return (event.message_id or "") if event is not None else None
 
 
-def _same_period(book: LeadLedger, at_most: AtMost, row: ScoreEntry, event: Event, zone: ZoneInfo) -> bool:
+def _same_period(book: LeadLedger, at_most: AtMost, row: _LineLike, event: Event, zone: ZoneInfo) -> bool:
     """Return whether an earlier entry falls into the period that the limit counts in.
 
     One that stands for several may fall into any period up to its instant: an event that is reported
@@ -105,18 +187,13 @@ def _same_period(book: LeadLedger, at_most: AtMost, row: ScoreEntry, event: Even
     return row.at > event.occurred_at - span_delta(at_most.per)
 
 
-def _matches_since_entry(book: LeadLedger, model: str, rule: ScoreRule, event: Event, facts: Facts) -> int:
+def _matches_since_entry(
+    book: LeadLedger, earlier: EarlierEvents, model: str, rule: ScoreRule, event: Event, facts: Facts
+) -> int:
     """Count matching events in the span, since the rule last gave points; this one included."""
     assert rule.every is not None
-    rows = book.all_entries(model, rule.id)
-    last = book.session.get(Event, rows[-1].event_id) if rows and rows[-1].event_id else None
-    earlier = book.session.exec(
-        select(Event).where(
-            Event.lead_id == book.lead_id,
-            Event.type == event.type,
-            Event.occurred_at > event.occurred_at - span_delta(rule.every.within),
-            col(Event.lead_seq) > ((last.lead_seq or 0) if last is not None else 0),
-            Event.id != event.id,
-        )
-    ).all()
-    return 1 + sum(event_matches(rule.match, other, facts) for other in earlier)
+    lines = book.all_entries(model, rule.id)
+    last = earlier.seq_of(lines[-1].event_id) if lines and lines[-1].event_id else 0
+    since = event.occurred_at - span_delta(rule.every.within)
+    counted = (other for other in earlier.of(event.type, since) if other.lead_seq > last)
+    return 1 + sum(other.id != event.id and event_matches(rule.match, other, facts) for other in counted)

@@ -12,10 +12,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, bindparam, event
+from sqlalchemy import Connection, Engine, bindparam, event, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, SQLModel, col, create_engine, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -37,6 +39,8 @@ _POSTGRES = {
 }
 """libpq: a server that says nothing is given up, else a thread would wait for it for ever."""
 _CONNECTIONS = 20
+_LOCK_NOT_AVAILABLE = "55P03"
+"""PostgreSQL: `lock_timeout` is over."""
 
 
 class StorageError(Exception):
@@ -232,6 +236,22 @@ def hold_lead(session: Session, lead_id: str) -> HeldLead:
     return HeldLead(lead_id, found.erased_at is not None)
 
 
+def give_up_waiting(session: Session, after: timedelta) -> None:
+    """Let this transaction fail, `gave_up`, rather than wait longer than this for a lock of another one.
+
+    For a transaction that holds several leads: whoever it waits for may wait for one of them. On SQLite
+    nobody else writes meanwhile.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        milliseconds = int(after.total_seconds() * 1000)
+        session.connection().execute(_LOCK_TIMEOUT, {"most": f"{milliseconds}ms"})
+
+
+def gave_up(error: OperationalError) -> bool:
+    """Return whether a transaction ended because it would have had to wait for a lock."""
+    return getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE
+
+
 def lock_enrolment(session: Session, enrolment_id: str) -> Enrolment:
     """Lock an enrolment, after its lead. Raises `RowMissingError` where it does not exist."""
     row = session.exec(_ENROLMENT, params={"id": enrolment_id}).one_or_none()
@@ -268,5 +288,6 @@ _LEADS = (
     .execution_options(populate_existing=True)
 )
 _HELD = select(Lead.merged_into, Lead.erased_at).where(Lead.id == bindparam("id")).with_for_update()
+_LOCK_TIMEOUT = text("SELECT set_config('lock_timeout', :most, true)")
 _ENROLMENT = _locked(select(Enrolment).where(Enrolment.id == bindparam("id")))
 _MESSAGE = _locked(select(Message).where(Message.id == bindparam("id")))

@@ -14,6 +14,11 @@ from sqlmodel import Session, col
 from leadloop.storage.publications import CURRENT, NEWEST
 from leadloop.storage.tables import Setting
 
+SCENARIO_PAUSE = "scenario_pause:"
+"""With the scenario behind it: that it is paused, or being resumed."""
+BACKFILL = "backfill"
+"""What the last publication changed for known leads, and how far the backfill is."""
+
 _READ = "leadloop_switches"
 _NEWEST = NEWEST.subquery()
 _ROWS = select(_NEWEST.c.id, col(Setting.key), col(Setting.value)).select_from(

@@ -120,7 +120,7 @@ GUARDS = (
     Guard(
         "a rule gives points as often as it may",
         "leadloop/scoring/rules.py",
-        (("            if not _counts(book, name, rule, event, facts, zone):\n                continue\n",
+        (("        if not _counts(book, model, rule, event, facts, zone, earlier):\n            continue\n",
           ""),),
     ),
     Guard(

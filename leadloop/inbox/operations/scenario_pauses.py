@@ -14,13 +14,13 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, select
 
 from leadloop.inbox.operations.pausing import SCENARIO, pause, resume
-from leadloop.storage.switches import switch
+from leadloop.storage.switches import SCENARIO_PAUSE, switch
 from leadloop.storage.tables import Enrolment, EnrolmentStatus, Setting
 
 if TYPE_CHECKING:
     from leadloop.inbox.apply import Application
 
-PREFIX = "scenario_pause:"
+PREFIX = SCENARIO_PAUSE
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,12 @@ class Event(SQLModel, table=True):
             sqlite_where=text("applied_at IS NULL"),
             postgresql_where=text("applied_at IS NULL"),
         ),
+        Index(
+            "ix_event_queue",
+            "received_at",
+            sqlite_where=text("applied_at IS NULL"),
+            postgresql_where=text("applied_at IS NULL"),
+        ),
     )
 
     id: str = Field(default_factory=new_id, primary_key=True)
@@ -77,7 +83,7 @@ class Due(SQLModel, table=True):
     """`decay:<lead>:<model>`, `cooldown:<lead>`, `segments:<lead>`,
     `entry:<scenario>:<entry>:<lead>:<record>`;
     rewritten in place."""
-    lead_id: str = Field(foreign_key="lead.id")
+    lead_id: str = Field(foreign_key="lead.id", index=True)
     kind: str
     due_at: datetime = Field(sa_type=UtcDateTime, index=True)
     detail: dict[str, Any] = Field(default_factory=dict, sa_type=JSON_TYPE)
