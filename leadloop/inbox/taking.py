@@ -17,7 +17,7 @@ from leadloop.inbox.causes import (
 from leadloop.inbox.editions import LostStepError, follow_newest, keeps_its_wait, switch_version
 from leadloop.inbox.holding import is_held_in_a_wait, release
 from leadloop.inbox.operations.pausing import PAUSED, release_mails
-from leadloop.inbox.operations.retrying import cause_again
+from leadloop.inbox.operations.retrying import cause_again, reopen_call
 from leadloop.inbox.sales_lock import settle_clock
 from leadloop.inbox.walking import Walking, stored
 from leadloop.journey.failures import HeldCode
@@ -97,6 +97,9 @@ class Taking(Walking):
             was_held = enrolment.status == EnrolmentStatus.HELD and not in_a_wait
             release(enrolment)
             if was_held and same_kind:
+                called = self._call_again(state)
+                if called is not None:
+                    return called
                 cause, state = self._again(state)
             elif was_held or not same_kind:  # what it waited for belongs to the old step
                 if state.pending is None:
@@ -128,6 +131,9 @@ class Taking(Walking):
         if head is not None and head.kind in ("send", "call"):  # held before its turn was taken
             ready = cause_of(self.session, enrolment, application.now)
             return head if ready is None or isinstance(ready, Closed | Retried) else self.walk(ready, state)
+        called = self._call_again(state)
+        if called is not None:
+            return called
         if not in_a_wait:
             return self.walk(*cause_again(self.session, enrolment, state))
         application.settle()  # looks again at the conditions of goal, exits and waits
@@ -144,6 +150,17 @@ class Taking(Walking):
             return Next(kind="wait", due_at=head.due_at)
         enrolment.clock_shift_seconds = 0
         return self.walk(taken, state)
+
+    def _call_again(self, state: JourneyState) -> Next | None:
+        """Make the failed call again that the journey was held by, where it was."""
+        if self.enrolment.next.get("kind") == "call":  # held before its turn was taken: its result counts
+            return None
+        call = reopen_call(self.session, self.enrolment, self.plan, state)
+        if call is None:
+            return None
+        self._disarm()
+        self.trace.append({"step": state.step, "did": "webhook", "to": call.to})
+        return self.stop(Stop("call", call_key=call.call_key))
 
     def _again(self, state: JourneyState) -> tuple[Cause, JourneyState]:
         """Return why a held journey goes on in its step: what was handed over is not asked for again."""

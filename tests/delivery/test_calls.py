@@ -16,6 +16,8 @@ from leadloop.delivery.http import HttpClient
 from leadloop.delivery.render import Renderer
 from leadloop.delivery.smtp import RetryLaterError
 from leadloop.inbox.doctor import examine
+from leadloop.inbox.operations.commands import retry_journey
+from leadloop.inbox.operations.log import Caller
 from leadloop.language import plan as p
 from leadloop.settings import Endpoint
 from leadloop.storage.environment import Environment
@@ -237,3 +239,30 @@ def test_chat_template_that_cannot_be_rendered_fails(tmp_path: Path, receiver: R
         assert outbox.make(call_id, 1) == "failed"
     assert (call_of(env, call_id).reason or "").startswith("render_no_template")
     assert receiver.received == []
+
+
+def test_n7_call_of_a_held_journey_keeps_its_id_when_it_is_tried_again(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    """The receiver may have done the work although no answer came: it must know the call again."""
+    workspace = make_workspace(webhooks={"crm": p.Webhook(title="顧客管理")})
+    env = environment(tmp_path, plan_of(HOOK.model_copy(update={"holds": True})), workspace=workspace)
+    journey, call_id = asked(env)
+    receiver.codes = [404]
+    assert outbox(env, receiver).make(call_id, 1) == "failed"
+    settle(env, call=lambda *_: None)
+    assert row_of(env, journey.id).held_code == "call_failed"
+    env.clock.advance(days=2)  # type: ignore[attr-defined]
+    assert retry_journey(env, journey.id, Caller("sato")).no_op is None
+    settle(env, call=lambda *_: None)
+    row = row_of(env, journey.id)
+    assert (row.status, row.next["call_id"], row.state["visits"]["hook"]) == ("running", call_id, 1)
+    receiver.codes = [503]
+    with pytest.raises(RetryLaterError):  # it has a day again
+        outbox(env, receiver).make(call_id, 1)
+    receiver.codes = [200]
+    assert outbox(env, receiver).make(call_id, 1) == "done"
+    settle(env)
+    assert row_of(env, journey.id).outcome == "done"
+    assert len({one.headers["webhook-id"] for one in receiver.received}) == 1
+    assert len(calls(env)) == 1

@@ -10,13 +10,15 @@ from leadloop.language.plan import Target, WebhookStep
 
 DONE = "done"
 FAILED = "failed"
+CALL_PART = "call"
+"""What the key of a visit's call has beside the step and the visit."""
 
 
 class WebhookHandler:
     """Call an outside address, and go on when it has answered or failed for good."""
 
     def enter(self, step: WebhookStep, walk: Walk) -> Stop:
-        key = walk.key("call")
+        key = walk.key(CALL_PART)
         walk.effects.append(AskCall(key, step.id, walk.visit, "webhook", step.to))
         walk.say("webhook", to=step.to)
         walk.set_phase("calling")
