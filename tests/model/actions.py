@@ -121,6 +121,28 @@ class Edit:
     """Somebody publishes the scenario with other times and one more step."""
 
     on_edit: Literal["stay", "move", "finish", "exit"]
+    renames: Literal["nothing", "mapped", "elsewhere", "lost"] = "nothing"
+    """One of its steps has another name: it is mapped, mapped to a step of its own kind or not, or not
+    mapped at all."""
+    step: int = 0
+    """Which one."""
+    overtaken: bool = False
+    """People come to the step that is gone just after it was looked whether somebody is there."""
+
+
+@dataclass(frozen=True)
+class Migrate:
+    """Somebody moves people to the newest version; who is on a step that is gone goes to the n-th one."""
+
+    to: int
+
+
+@dataclass(frozen=True)
+class PauseScenario:
+    """Somebody pauses a scenario, or lets it go on (`clock` is None)."""
+
+    scenario: Literal["welcome", "other"]
+    clock: Literal["run", "freeze", "restart"] | None
 
 
 @dataclass(frozen=True)
@@ -159,6 +181,8 @@ Action = (
     | Cancel
     | Retry
     | Edit
+    | Migrate
+    | PauseScenario
     | Erase
 )
 

@@ -141,7 +141,7 @@ def _journey(journey: Journey) -> View:
         "outcome": journey.outcome,
         "turns": journey.turn_no,
         "step": journey.at.step,
-        "due": journey.due_at,
+        "due": None if journey.held else journey.due_at,
         "path": [_plain(trace) for trace in journey.traces],
     }
 

@@ -5,9 +5,11 @@ Whoever asked for what a dead process was doing asks again, as a client, a loop 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import pytest
 from sqlmodel import col, func, select
@@ -16,6 +18,7 @@ from leadloop.delivery.calls import CallOutbox
 from leadloop.delivery.outbox import Outbox
 from leadloop.delivery.smtp import RetryLaterError
 from leadloop.delivery.tokens import Tokens
+from leadloop.inbox import publishing
 from leadloop.inbox.applier import apply_once
 from leadloop.inbox.due import run_due
 from leadloop.inbox.editions import run_editions
@@ -25,8 +28,9 @@ from leadloop.inbox.ingest import IncomingEvent, ingest
 from leadloop.inbox.operations.commands import cancel_journey, pause_journey, resume_journey, retry_journey
 from leadloop.inbox.operations.log import Caller
 from leadloop.inbox.operations.loop import run_operations
+from leadloop.inbox.operations.migrating import migrate
+from leadloop.inbox.operations.scenarios import pause_scenario, resume_scenario
 from leadloop.inbox.operations.sending import start_sending, stop_sending
-from leadloop.inbox.publishing import publish_workspace
 from leadloop.inbox.rebuild import begin_rebuild, rebuild_next
 from leadloop.inbox.turn import TurnGapError
 from leadloop.keys import Keys
@@ -156,8 +160,25 @@ class Engine:
     def retry(self, journey_id: str) -> None:
         self.surviving(lambda: retry_journey(self.env, journey_id, CALLER))
 
-    def publish(self, publication: p.Publication) -> None:
-        self.surviving(lambda: publish_workspace(self.env, publication, "tests", self.clock.now()))
+    def publish(self, publication: p.Publication, overtaken: bool) -> bool:
+        """Make a version live; False where it was refused. With `overtaken` nobody looks who stands where."""
+        try:
+            with patch.object(publishing, "_refuse_lost_steps") if overtaken else nullcontext():
+                self.surviving(
+                    lambda: publishing.publish_workspace(self.env, publication, "tests", self.clock.now())
+                )
+        except publishing.PublishRefusedError:
+            return False
+        return True
+
+    def migrate(self, names: Mapping[str, str]) -> None:
+        self.surviving(lambda: migrate(self.env, "welcome", CALLER, steps=names))
+
+    def pause_scenario(self, scenario: str, clock: str | None) -> None:
+        if clock is None:
+            self.surviving(lambda: resume_scenario(self.env, scenario, CALLER))
+        else:
+            self.surviving(lambda: pause_scenario(self.env, scenario, CALLER, clock))
 
     def kill_sender_at(self, point: str) -> None:
         self._points.append(point)

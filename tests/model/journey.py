@@ -122,6 +122,11 @@ class Journey:
         return self.head[0] == "wait" and (of_a_length or resting)
 
     @property
+    def is_held_in_a_wait(self) -> bool:
+        """Whether it is held, and could wait on: no step of its own holds it."""
+        return self.status == "held" and (self.wait_until is not None or bool(self.arms))
+
+    @property
     def wait_began_at(self) -> datetime | None:
         stream = self.plan.steps[self.at.step].kind == "stream"
         return self.moved_at if stream else self.at.arrived_at

@@ -6,7 +6,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -30,7 +29,9 @@ from tests.model.actions import (
     KillSender,
     LoseWakes,
     MailServer,
+    Migrate,
     Pause,
+    PauseScenario,
     Rebuild,
     Resume,
     Retry,
@@ -122,11 +123,20 @@ class Play:
                 self.on_journey(action.number, engine.retry, world.retry)
             case Edit():
                 self.edits += 1
-                welcome = edited(self.drawn.welcome, self.edits, action.on_edit)
-                self.drawn = replace(self.drawn, welcome=welcome)
-                publication = publication_of(self.drawn)
-                engine.publish(publication)
-                versions.publish(world, publication)
+                drawn = edited(self.drawn, self.edits, action)
+                publication = publication_of(drawn)
+                refused = versions.is_refused(world, publication) and not action.overtaken
+                assert engine.publish(publication, action.overtaken) is not refused, "published or refused"
+                if not refused:
+                    self.drawn = drawn
+                    versions.publish(world, publication)
+            case Migrate():
+                names = versions.unmapped(world, action.to)
+                engine.migrate(names)
+                versions.migrate(world, names)
+            case PauseScenario():
+                engine.pause_scenario(action.scenario, action.clock)
+                world.pause_scenario(action.scenario, action.clock)
             case Erase():
                 engine.erase()
                 world.erase()

@@ -69,6 +69,12 @@ class Position:
     def visit(self) -> int:
         return self.visits.get(self.step, 0)
 
+    @property
+    def stands_on(self) -> tuple[str, ...]:
+        """The step, and the one it is on its way to."""
+        going_to = self.going_to.step if self.going_to is not None else None
+        return (self.step, going_to) if going_to is not None else (self.step,)
+
     def arrive(self, step: str, now: datetime, seq: int) -> None:
         """Come to a step; what came of its last visit is forgotten."""
         self.step = self.named = step

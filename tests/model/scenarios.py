@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.language.documents import PLAIN_STEPS, SPANS, WORKSPACE_FILES, Draw, Step, Writer, dump, files_of
+from tests.language.documents import (
+    HOLDING,
+    PLAIN_STEPS,
+    SPANS,
+    WORKSPACE_FILES,
+    Draw,
+    Step,
+    Writer,
+    dump,
+    files_of,
+)
 from tests.language.rich_workspace import W
 from tests.language.workspaces import Files
 from tests.model.actions import (
@@ -27,7 +38,9 @@ from tests.model.actions import (
     KillSender,
     LoseWakes,
     MailServer,
+    Migrate,
     Pause,
+    PauseScenario,
     Rebuild,
     Resume,
     Retry,
@@ -40,14 +53,31 @@ KILLS = ("before", "after")
 SENDER_POINTS = ("before_claim", "after_claim", "after_data", "after_250", "before_record", "after_record")
 
 
+SHAPES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "any": (
+        ("send", "send", "send", "await", "await", "stream", "webhook", "wait", "wait", "plain",
+         "hand_off", "hand_off", "task", "recycle"),
+        HOLDING,
+    ),
+    "mails": (("send", "send", "send", "stream", "wait", "plain"), ("repeat",)),
+    "sales": (("hand_off", "hand_off", "hand_off", "task", "recycle", "send", "wait", "stream"), ("await",)),
+    "waits": (("wait", "wait", "stream", "recycle", "send"), ("await", "await", "experiment")),
+}  # fmt: skip
+"""What scenarios are drawn of: steps, and steps that hold others."""
+
+
 class _Writer(Writer):
     """Draws scenarios of the steps that the model knows."""
 
-    kinds = (
-        "send", "send", "send", "await", "await", "stream", "webhook", "wait", "wait", "plain",
-        "hand_off", "hand_off", "task", "recycle",
-    )  # fmt: skip
     plain_steps = [step for step in PLAIN_STEPS if step != {"unsubscribe": {"topic": "all"}}]
+
+    def __init__(self, draw: Draw, shape: str) -> None:
+        super().__init__(draw, "lead")
+        self.kinds, self.holding = SHAPES[shape]
+
+    def step(self, sends: list[str], depth: int) -> Step:
+        """Return a step; what is deep is seldom reached."""
+        return super().step(sends, depth if self.holding == HOLDING else depth + 1)
 
     def hand_off_step(self, sends: list[str], depth: int) -> Step:
         to: Step = self.one_of([{"to": "inside-sales"}, {"to": "company_owner", "else": "inside-sales"}])
@@ -87,7 +117,8 @@ class _LonelyWriter(_Writer):
 @st.composite
 def scenarios(draw: Draw, name: str, alone: bool) -> dict[str, Any]:
     """Draw a scenario in which everything is something that the model knows."""
-    writer = _LonelyWriter(draw, "lead") if alone or name == "other" else _Writer(draw, "lead")
+    shape = draw(st.sampled_from(list(SHAPES)))
+    writer = _LonelyWriter(draw, shape) if alone or name == "other" else _Writer(draw, shape)
     entries: list[Step] = [
         {"event": "form_submitted", "form": "whitepaper"},
         {"event": "page_viewed", "where": 'event.path == "/price" && event.seconds > 5'},
@@ -136,6 +167,8 @@ def files(drawn: Drawn) -> Files:
         found["scenarios/other.yaml"] = dump(drawn.other, Random(0))
     return found
 
+
+CLOCKS = ("run", "freeze", "restart", None)
 
 SCORING = """\
 models:
@@ -239,14 +272,17 @@ def _faults() -> st.SearchStrategy[Action]:
 
 
 def _people() -> st.SearchStrategy[Action]:
+    renames = st.sampled_from(("nothing", "mapped", "elsewhere", "lost", "lost"))
     return st.one_of(
         st.builds(StopMails, st.sampled_from((5, 45))),
         st.builds(Pause, st.integers(0, 1), st.sampled_from(("run", "freeze", "restart"))),
         st.builds(Resume, st.integers(0, 1)),
         st.builds(Cancel, st.integers(0, 1)),
         st.builds(Retry, st.integers(0, 1)),
-        st.builds(Edit, st.sampled_from(("move", "move", "move", "finish", "exit", "stay"))),
-        st.builds(Edit, st.just("move")),
+        st.builds(Edit, st.sampled_from(("move", "finish", "exit", "stay")), renames, st.integers(0, 5)),
+        st.builds(Edit, st.just("move"), renames, st.integers(0, 5), st.booleans()),
+        st.builds(Migrate, st.integers(0, 5)),
+        st.builds(PauseScenario, st.sampled_from(("welcome", "welcome", "other")), st.sampled_from(CLOCKS)),
     )
 
 
@@ -268,15 +304,56 @@ def _scenes() -> st.SearchStrategy[tuple[Action, ...]]:
     refusals = ({"topic": "nurture"}, {"topic": "service"}, {})
     asks = Event("form_submitted", (("form", "whitepaper"),))
     return st.one_of(
-        st.sampled_from([(Event("unsubscribed", tuple(one.items())), Enrol()) for one in refusals]),
-        st.just((Event("unsubscribed"), asks, Enrol())),
+        st.sampled_from(
+            [
+                *((Event("unsubscribed", tuple(one.items())), Enrol()) for one in refusals),
+                (Event("unsubscribed"), asks, Enrol()),
+                (Event("email_bounced", (("kind", "hard"),)), Enrol()),
+            ]
+        ),
+        st.builds(
+            lambda deal, wait: (Answer(0, "accepted"), wait, deal, UntilDue(), UntilDue()),
+            st.sampled_from(
+                (
+                    Event("deal_lost", (("deal", "d1"), ("reason", "timing"))),
+                    Answer(0, "rejected"),
+                    Event("deal_won", (("deal", "d1"),)),
+                )
+            ),
+            st.sampled_from((Wait(1), UntilDue(), Wait(24 * 8))),
+        ),
+        st.builds(
+            lambda name, clock, hours: (PauseScenario(name, clock), Wait(hours), PauseScenario(name, None)),
+            st.sampled_from(("welcome", "other")),
+            st.sampled_from(CLOCKS[:3]),
+            st.sampled_from((1, 30, 24 * 6)),
+        ),
+        st.builds(
+            lambda step, to, edit: (edit(step), UntilDue(), Migrate(to), UntilDue()),
+            st.integers(0, 5),
+            st.integers(0, 5),
+            st.sampled_from(
+                (lambda step: Edit("move", "lost", step, True), lambda step: Edit("stay", "lost", step))
+            ),
+        ),
+        st.just((Enrol(), Enrol("other"), UntilDue(), UntilDue())),
+        st.builds(
+            lambda says, hours: (
+                Enrol("other"),
+                Answer(1, says),
+                Wait(hours),
+                Answer(1, "rejected"),
+                UntilDue(),
+            ),
+            st.sampled_from(("accepted", "working")),
+            st.sampled_from((1, 30, 24 * 6)),
+        ),
         st.builds(
             lambda clock, hours, number: (Pause(number, clock), Wait(hours), Resume(number)),
             st.sampled_from(("run", "freeze", "restart")),
             st.sampled_from((1, 30, 24 * 6)),
             st.integers(0, 1),
         ),
-        st.just((Event("email_bounced", (("kind", "hard"),)), Enrol())),
         st.builds(lambda fault: (fault, Enrol()), _faults()),
         st.builds(lambda fault: (fault, UntilDue()), _faults()),
         st.builds(lambda of: (Event("email_clicked", of=of), UntilDue()), st.integers(0, 3)),
@@ -291,11 +368,33 @@ def _endings() -> st.SearchStrategy[tuple[Action, ...]]:
     return st.one_of(st.just(()), st.just(()), erased)
 
 
-def edited(scenario: dict[str, Any], number: int, on_edit: str) -> dict[str, Any]:
-    """Return the next version of a scenario: its times are others, and it has one more step at its end."""
+def edited(drawn: Drawn, number: int, edit: Edit) -> Drawn:
+    """Return the next version of `welcome`: its times are others, and it has one more step at its end."""
     later = {"id": f"new-{number}", "send": {"template": "mail/case"}}
-    changed: dict[str, Any] = _retimed(scenario, number)
-    return {**changed, "on_edit": {"default": on_edit}, "steps": [*changed["steps"], later]}
+    changed: dict[str, Any] = _retimed(drawn.welcome, number)
+    names = [one["id"] for one in changed["steps"]]
+    on_edit: dict[str, Any] = {"default": edit.on_edit}
+    if edit.renames != "nothing":
+        old, new = names[edit.step % len(names)], f"part-{number}"
+        changed = _renamed(changed, old, new)
+        others = [name for name in names if name != old]
+        if edit.renames == "mapped":
+            on_edit["steps"] = {old: new}
+        elif edit.renames == "elsewhere":
+            on_edit["steps"] = {old: others[number % len(others)]}
+    return replace(drawn, welcome={**changed, "on_edit": on_edit, "steps": [*changed["steps"], later]})
+
+
+def _renamed(node: Any, old: str, new: str) -> Any:
+    """Call a step otherwise wherever it is named."""
+    if isinstance(node, dict):
+        return {_renamed(name, old, new): _renamed(value, old, new) for name, value in node.items()}
+    if isinstance(node, list):
+        return [_renamed(value, old, new) for value in node]
+    if not isinstance(node, str):
+        return node
+    fact = f"run.{new.replace('-', '_')}."
+    return new if node == old else node.replace(f"run.{old.replace('-', '_')}.", fact)
 
 
 def _retimed(node: Any, number: int, under: str = "") -> Any:
@@ -320,7 +419,7 @@ def examples(most_actions: int = 14, *, alone: bool = False) -> st.SearchStrateg
             drawn, opted_in, (*before, Enrol(), *chain.from_iterable(after), *end)
         ),
         published(alone),
-        st.sampled_from((True, True, True, False)),
+        st.sampled_from((True, True, True, True, True, False)),
         st.lists(_faults(), max_size=2),
         scenes,
         _endings(),

@@ -53,8 +53,10 @@ class Story:
         self._named = named
         self._queue: deque[Fact] = deque()
         self._put_off: dict[tuple[str, int], PutOff] = {}
-        self.mapped: dict[str, dict[str, str]] = {}
-        """Scenario -> where people on steps of older versions go, as operators said."""
+        self.mapped: dict[str, str] = {}
+        """Where people on steps of older versions go in the newest one, as operators said."""
+        self.paused: dict[str, str] = {}
+        """Scenarios that stand still -> what their clocks do."""
 
     @property
     def publication(self) -> p.Publication:
@@ -233,7 +235,10 @@ class Story:
                     self.end(journey, "restarted", "entered again")
             number = sum(one.plan.scenario == plan.scenario for one in self.journeys)
             name, start = self._named(plan.scenario, number), plan.entry[index].start
-            self.journeys.append(Journey.begin(name, plan, self.lead, fact, start, self.now))
+            journey = Journey.begin(name, plan, self.lead, fact, start, self.now)
+            self.journeys.append(journey)
+            if plan.scenario in self.paused:
+                clocks.pause(journey, "scenario", self.paused[plan.scenario], self.now)
             return
         code, other = refusal
         if code not in ("open", "group") or other is None:

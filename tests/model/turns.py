@@ -99,7 +99,8 @@ def _go_on(story: Story, journey: Journey, cause: Cause, trace: list[dict[str, A
     shift = journey.shift + clocks.stood(journey, story.now)
     journey.shift, journey.frozen_at, journey.retry = timedelta(), None, False
     if wants_move(journey) and not is_in_flight(story, journey):
-        was_held, where = journey.status == "held", versions.move(story, journey, trace)
+        was_held = journey.status == "held" and not journey.is_held_in_a_wait
+        where = versions.move(story, journey, trace)
         if where is None:  # it stays where it is, until a version maps its step
             journey.shift = shift
             return
@@ -120,11 +121,30 @@ def _go_on(story: Story, journey: Journey, cause: Cause, trace: list[dict[str, A
             cause = journey.taken
     elif cause.kind == "retried":
         trace.append({"step": journey.at.step, "did": "retried"})
+        waits_on = journey.is_held_in_a_wait
         journey.status, journey.held = "running", None
         story.release(journey)
+        if waits_on:
+            _wait_on(story, journey, trace, shift)
+            return
         cause = versions.again(story, journey)
     journey.rouse()
     go_on(Walk(story, journey, trace), cause, enter, resume)
+
+
+def _wait_on(story: Story, journey: Journey, trace: list[dict[str, Any]], shift: timedelta) -> None:
+    """Go on in the wait that the journey was held in."""
+    story.settle()
+    if not journey.is_open:
+        trace.append({"did": "ended", "outcome": journey.outcome})
+        journey.head = ("end", None)
+        return
+    journey.shift = shift
+    cause = what_ended(story, journey)
+    if cause is not None:
+        journey.shift = timedelta()
+        journey.rouse()
+        go_on(Walk(story, journey, trace), cause, enter, resume)
 
 
 def _wait_anew(story: Story, journey: Journey, trace: list[dict[str, Any]], shift: timedelta) -> None:

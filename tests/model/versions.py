@@ -16,7 +16,7 @@ WORKED_OUT_ANEW = ("wait", "await", "recycle")
 def publish(story: Story, publication: p.Publication) -> None:
     """Make a version live, and tell the journeys in flight what `on_edit` says. The newest decides."""
     story.apply_inbox()
-    story.lead.publication = publication
+    story.lead.publication, story.mapped = publication, {}
     for journey in story.open_journeys:
         newest = publication.plans[journey.plan.scenario]
         what = newest.on_edit.default
@@ -29,6 +29,36 @@ def publish(story: Story, publication: p.Publication) -> None:
             journey.move_to, journey.lost = (newest if what == "move" else "finish"), False
 
 
+def is_refused(story: Story, new: p.Publication) -> bool:
+    """Return whether a version is to move people who stand on a step that it lacks: nothing is published."""
+    for journey in story.open_journeys:
+        plan = new.plans[journey.plan.scenario]
+        steps = [plan.on_edit.steps.get(step, step) for step in journey.at.stands_on]
+        if plan.on_edit.default == "move" and not set(steps) <= set(plan.steps):
+            return True
+    return False
+
+
+def unmapped(story: Story, to: int) -> dict[str, str]:
+    """Return where people go who are on steps of `welcome` that the newest version lacks: to its n-th."""
+    newest = story.publication.plans["welcome"]
+    names = {**newest.on_edit.steps, **story.mapped}
+    target = list(newest.steps)[to % len(newest.steps)]
+    older = [one for one in story.open_journeys if one.plan.scenario == "welcome" and one.plan != newest]
+    steps = {step for one in older for step in one.at.stands_on if names.get(step, step) not in newest.steps}
+    return dict.fromkeys(sorted(steps), target)
+
+
+def migrate(story: Story, names: dict[str, str]) -> None:
+    """Let everybody on an older version of `welcome` move to the newest one, whatever `on_edit` says."""
+    story.apply_inbox()
+    newest = story.publication.plans["welcome"]
+    story.mapped.update(names)
+    for journey in story.open_journeys:
+        if journey.plan.scenario == "welcome" and journey.plan != newest:
+            journey.move_to, journey.lost = newest, False
+
+
 def move(story: Story, journey: Journey, trace: list[dict[str, Any]]) -> str | None:
     """Put a journey on the version it goes over to.
 
@@ -36,8 +66,8 @@ def move(story: Story, journey: Journey, trace: list[dict[str, Any]]) -> str | N
     """
     new, at = journey.move_to, journey.at
     assert isinstance(new, p.Plan)
-    names = {**new.on_edit.steps, **story.mapped.get(new.scenario, {})}
-    for step in (at.step, (at.going_to.step if at.going_to else None) or at.step):
+    names = {**new.on_edit.steps, **story.mapped}
+    for step in at.stands_on:
         if names.get(step, step) not in new.steps:
             journey.lost = True
             trace.append({"step": at.step, "did": "held", "reason": _gone(names.get(step, step))})

@@ -92,6 +92,20 @@ class World(Story):
                 self.release(journey)
             self.settle()
 
+    def pause_scenario(self, scenario: str, clock: str | None) -> None:
+        """Pause all journeys of a scenario, and those that begin from now on; or let them go on."""
+        self.apply_inbox()
+        mine = [one for one in self.open_journeys if one.plan.scenario == scenario]
+        if clock is not None and scenario not in self.paused:
+            self.paused[scenario] = clock
+            for journey in mine:
+                clocks.pause(journey, "scenario", clock, self.now)
+        elif clock is None and self.paused.pop(scenario, None) is not None:
+            for journey in mine:
+                if clocks.resume(journey, "scenario", self.now):
+                    self.release(journey)
+                    self.settle()
+
     def cancel(self, journey: Journey) -> None:
         self.end(journey, "cancelled", "")
         self.settle()
