@@ -5,11 +5,9 @@ Whoever asked for what a dead process was doing asks again, as a client, a loop 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
-from unittest.mock import patch
 
 import pytest
 from sqlmodel import col, func, select
@@ -18,32 +16,26 @@ from leadloop.delivery.calls import CallOutbox
 from leadloop.delivery.outbox import Outbox
 from leadloop.delivery.smtp import RetryLaterError
 from leadloop.delivery.tokens import Tokens
-from leadloop.inbox import publishing
 from leadloop.inbox.applier import apply_once
 from leadloop.inbox.due import run_due
 from leadloop.inbox.editions import run_editions
-from leadloop.inbox.enrolling import enrol_leads
 from leadloop.inbox.erasure import erase_lead
 from leadloop.inbox.ingest import IncomingEvent, ingest
-from leadloop.inbox.operations.commands import cancel_journey, pause_journey, resume_journey, retry_journey
 from leadloop.inbox.operations.log import Caller
 from leadloop.inbox.operations.loop import run_operations
-from leadloop.inbox.operations.migrating import migrate
-from leadloop.inbox.operations.scenarios import pause_scenario, resume_scenario
-from leadloop.inbox.operations.sending import start_sending, stop_sending
 from leadloop.inbox.rebuild import begin_rebuild, rebuild_next
 from leadloop.inbox.turn import TurnGapError
 from leadloop.keys import Keys
 from leadloop.language import plan as p
 from leadloop.leads.consent import record_permission
-from leadloop.sales.commands import accept_offer, finish_task, reject_offer, working_offer
 from leadloop.storage.environment import Environment
 from leadloop.storage.publications import PublicationStore, publish
-from leadloop.storage.tables import Due, Enrolment, EnrolmentStatus, Lead, Message, MessageStatus, Offer, Task
+from leadloop.storage.tables import Due, Enrolment, EnrolmentStatus, Message, MessageStatus, Offer, Task
 from tests.factories import NOW, SECRET, ManualClock, make_lead
 from tests.inbox.driver import journeys, turn
-from tests.model.actions import Answer, Event, Finish
+from tests.model.actions import Event
 from tests.model.hazards import Killed, MailServer, MortalDatabase, PlainRenderer
+from tests.model.people import People
 from tests.model.world import Verdict
 
 _T = TypeVar("_T")
@@ -57,7 +49,7 @@ _SOURCES = {
 }
 
 
-class Engine:
+class Engine(People):
     """One lead's engine. `rest` plays the workflows' part without Temporal."""
 
     in_order = True
@@ -77,7 +69,6 @@ class Engine:
         self.lead_id, self.email = lead.id, lead.email or ""
         self.server = MailServer()
         self._points: list[str] = []
-        self._ids = 0
         url = "https://leadloop.example"
         renderer: Any = PlainRenderer()
         self.outbox = Outbox(self.env, renderer, self.server, Tokens(self.env.keys), url, self._pass)
@@ -111,74 +102,6 @@ class Engine:
         if self.erased:
             return None
         return mail.send_key if mail is not None else ""
-
-    def enrol(self, scenario: str) -> None:
-        self._ids += 1
-        key = f"k{self._ids}"
-        self.surviving(lambda: enrol_leads(self.env, scenario, [self.lead_id], key=key))
-
-    def answer(self, what: Answer) -> str | None:
-        """Answer an offer, and return its key; None where there is none, or the lead was erased."""
-        offers = self._rows(Offer)
-        if not offers or self.erased:
-            return None
-        offer = offers[what.number % len(offers)]
-        says = {"accepted": accept_offer, "rejected": reject_offer, "working": working_offer}[what.says]
-        self.surviving(lambda: says(self.env, offer.id))
-        return offer.offer_key
-
-    def finish(self, what: Finish) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """Report the outcome of a task; return what was reported, and the answers for the lead."""
-        tasks = self._rows(Task)
-        if not tasks or self.erased:
-            return None
-        task = tasks[what.number % len(tasks)]
-        answers = {name: value for name, value in what.answers if name in task.asks}
-        date = what.date if task.asks_date else None
-        self.surviving(lambda: finish_task(self.env, task.id, what.outcome, answers=answers, date=date))
-        known = {"task": task.task_key, "outcome": what.outcome, "date": date}
-        return {name: value for name, value in known.items() if value is not None}, answers
-
-    def stop_mails(self, stop: bool) -> None:
-        switch = stop_sending if stop else start_sending
-        self.surviving(lambda: switch(self.env, CALLER))
-
-    def open_journey(self, number: int) -> str | None:
-        """Return the id of the n-th open journey, counted round and round."""
-        found = [one.id for one in journeys(self.env) if one.status != EnrolmentStatus.ENDED]
-        return found[number % len(found)] if found else None
-
-    def pause(self, journey_id: str, clock: str) -> None:
-        self.surviving(lambda: pause_journey(self.env, journey_id, CALLER, clock))
-
-    def resume(self, journey_id: str) -> None:
-        self.surviving(lambda: resume_journey(self.env, journey_id, CALLER))
-
-    def cancel(self, journey_id: str) -> None:
-        self.surviving(lambda: cancel_journey(self.env, journey_id, CALLER))
-
-    def retry(self, journey_id: str) -> None:
-        self.surviving(lambda: retry_journey(self.env, journey_id, CALLER))
-
-    def publish(self, publication: p.Publication, overtaken: bool) -> bool:
-        """Make a version live; False where it was refused. With `overtaken` nobody looks who stands where."""
-        try:
-            with patch.object(publishing, "_refuse_lost_steps") if overtaken else nullcontext():
-                self.surviving(
-                    lambda: publishing.publish_workspace(self.env, publication, "tests", self.clock.now())
-                )
-        except publishing.PublishRefusedError:
-            return False
-        return True
-
-    def migrate(self, names: Mapping[str, str]) -> None:
-        self.surviving(lambda: migrate(self.env, "welcome", CALLER, steps=names))
-
-    def pause_scenario(self, scenario: str, clock: str | None) -> None:
-        if clock is None:
-            self.surviving(lambda: resume_scenario(self.env, scenario, CALLER))
-        else:
-            self.surviving(lambda: pause_scenario(self.env, scenario, CALLER, clock))
 
     def kill_sender_at(self, point: str) -> None:
         self._points.append(point)
@@ -258,11 +181,6 @@ class Engine:
     def _ask(self, enrolment_id: str, turn_no: int, generation: int) -> str:
         return self.surviving(lambda: turn(self.env, enrolment_id, turn_no, generation)).status
 
-    @property
-    def erased(self) -> bool:
-        with self.database.read() as session:
-            return session.get_one(Lead, self.lead_id).erased_at is not None
-
     def hand_over(self, message_id: str, generation: int) -> str:
         """Deliver as the activity does; a dead attempt is followed by another one."""
         self.server.current.message_id = message_id
@@ -318,10 +236,6 @@ class Engine:
     def _status(self, message_id: str) -> MessageStatus:
         with self.database.read() as session:
             return session.get_one(Message, message_id).status
-
-    def _rows(self, table: type[_Row]) -> list[_Row]:
-        with self.database.read() as session:
-            return sorted(session.exec(select(table)).all(), key=lambda one: one.id)
 
     def _enrolment(self, enrolment_id: str) -> Enrolment:
         with self.database.read() as session:

@@ -16,7 +16,9 @@ def entry_of(lead: Lead, plan: p.Plan, fact: Fact, now: datetime) -> int | None:
     facts = lead.facts(now)
     for index, entry in enumerate(plan.entry):
         match = entry.match
-        if isinstance(match, p.ManualMatch):
+        if fact.type == "entry_due":
+            found = (fact.properties["scenario"], fact.properties["entry"]) == (plan.scenario, index)
+        elif isinstance(match, p.ManualMatch):
             found = fact.type == "enrol_requested" and fact.properties["scenario"] == plan.scenario
         elif isinstance(match, p.StageMatch):
             found = fact.type == "stage_changed" and fact.properties["to"] in match.stages

@@ -40,11 +40,13 @@ from tests.model.actions import (
     Wait,
 )  # fmt: skip
 from tests.model.comparing import check_agreement, check_invariants
+from tests.model.editing import edited
 from tests.model.engine import Engine, source_of
 from tests.model.hazards import MortalDatabase, counted_ids
 from tests.model.journey import Journey
 from tests.model.lead import Fact, Lead
-from tests.model.scenarios import edited, files
+from tests.model.selling import report
+from tests.model.workspace import files
 from tests.model.world import World
 
 BY_PERSON = ("form", "tracking")
@@ -87,12 +89,12 @@ class Play:
             case Answer():
                 key = engine.answer(action)
                 if key is not None:
-                    world.report(Fact(f"handoff_{action.says}", {"offer": key}, world.now))
+                    report(world, Fact(f"handoff_{action.says}", {"offer": key}, world.now))
             case Finish():
                 done = engine.finish(action)
                 if done is not None:
                     properties, answers = done
-                    world.report(Fact("task_done", properties, world.now, identity=answers))
+                    report(world, Fact("task_done", properties, world.now, identity=answers))
             case Wait():
                 self.wait(timedelta(hours=action.hours))
             case UntilDue():

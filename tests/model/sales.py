@@ -21,6 +21,8 @@ class Offer:
 
     key: str
     journey: str
+    step: str
+    """Where it was made; another version may call that step otherwise."""
     status: str = "offered"
 
 
@@ -30,6 +32,7 @@ class Task:
 
     key: str
     journey: str
+    step: str
     outcomes: Sequence[str]
     asks: Sequence[str]
     status: str = "open"

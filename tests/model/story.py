@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from leadloop.language import plan as p
 from tests.model import clocks
+from tests.model.asked import Asked
 from tests.model.entries import entry_of, refusal_of
-from tests.model.journey import Journey, Message
+from tests.model.journey import Journey
 from tests.model.lead import REFUSED, Fact, Lead, fits, holds
+from tests.model.selling import sync_locks, withdraw
+from tests.model.timers import Timers
 
 _FIRST_LOOK, _LAST_LOOK = timedelta(seconds=10), timedelta(hours=1)
 _DEEPEST = 20
@@ -37,16 +39,13 @@ class PutOff:
     pause: timedelta
 
 
-class Story:
+class Story(Asked):
     """One lead with its journeys. `named` gives the n-th journey of a scenario the engine's id."""
 
     def __init__(self, lead: Lead, now: datetime, named: Callable[[str, int], str]) -> None:
+        super().__init__(now)
         self.lead = lead
-        self.now = now
         self.journeys: list[Journey] = []
-        self.messages: dict[str, Message] = {}
-        self.calls: dict[str, str] = {}
-        """Call key -> `new`, `done` or `skipped`."""
         self.inbox: list[Fact] = []
         self.turning: Journey | None = None
         """The journey whose turn is being taken."""
@@ -55,6 +54,7 @@ class Story:
         self._put_off: dict[tuple[str, int], PutOff] = {}
         self.mapped: dict[str, str] = {}
         """Where people on steps of older versions go in the newest one, as operators said."""
+        self.timers = Timers(lead)
         self.paused: dict[str, str] = {}
         """Scenarios that stand still -> what their clocks do."""
 
@@ -101,6 +101,7 @@ class Story:
             self.lead.sales.withdraw_tasks(key)
             self.lead.sales.end_offers("withdrawn", key)
         self._put_off.clear()
+        self.timers.waiting.clear()
 
     # --- applying
 
@@ -120,6 +121,11 @@ class Story:
         if depth <= _DEEPEST:
             known = {name: value for name, value in properties.items() if value is not None}
             self._queue.append(Fact(kind, known, self.now, depth=depth))
+
+    def take(self, fact: Fact) -> None:
+        """Let a fact happen at once, with what follows from it."""
+        self._apply(fact)
+        self._drain()
 
     def _apply(self, fact: Fact) -> None:
         lead = self.lead
@@ -173,7 +179,7 @@ class Story:
         self.rescore({row.model for row in rows}, cause)
         self._segments(cause)
         self._stages(cause, facts)
-        self.sync_locks()
+        sync_locks(self)
         for journey in self.open_journeys:
             why = journey.why_over(facts, self.now)
             if why is not None:
@@ -185,6 +191,13 @@ class Story:
                 index = entry_of(self.lead, plan, fact, self.now)
                 if index is not None:
                     self._enter(plan, index, fact)
+        self.timers.keep(self.now)
+
+    def enter_by_time(self) -> None:
+        """Let enter whose time has come."""
+        for (scenario, entry), timer in self.timers.take_due(self.now):
+            self.emit("entry_due", None, scenario=scenario, entry=entry, day=timer.day)
+            self.settle()
 
     def _segments(self, cause: Fact | None) -> None:
         before, after = self.lead.segments, self.members(self.now)
@@ -271,114 +284,16 @@ class Story:
         journey.wait_until, journey.arms, journey.taken = None, (), None
         journey.frozen_at, journey.held, journey.retry = None, None, False
         journey.stops.clear()
-        for message in self._messages_of(journey):
+        for message in self.messages_of(journey):
             if message.kind == "mail" and message.status in ("new", "held"):
                 why = outcome if outcome in ("unsubscribed", "erased") else "journey_ended"
                 message.status, message.reason, message.hold_until = "skipped", why, None
         kind, key = journey.head
         if kind == "call" and key is not None and self.calls[key] == "new":
             self.calls[key] = "skipped"
-        self._withdraw(journey, taken_up=outcome in ("erased", "restarted"), tasks=outcome != "unsubscribed")
+        withdraw(self, journey, taken_up=outcome in ("erased", "restarted"), tasks=outcome != "unsubscribed")
         if journey.plan.steps[journey.at.step].kind == "recycle":  # nothing is left that would end the rest
             self.lead.recycle_until = None
-
-    # --- what journeys ask for
-
-    def had(self) -> set[str]:
-        """The contents that the lead had, or is about to have."""
-        gone = ("skipped", "failed")
-        mails = [one for one in self.messages.values() if one.kind == "mail" and one.status not in gone]
-        return {one.template for one in mails}
-
-    def ask(self, journey: Journey, key: str, template: str, topic: str) -> None:
-        """Put a mail in the outbox, or let a held one be handed over again."""
-        message = self.messages.get(key)
-        if message is None:
-            self._put(journey, key, "mail", template, topic)
-        elif message.status == "held":
-            message.status, message.hold_until = "new", None
-
-    def drop(self, key: str, reason: str) -> None:
-        message = self.messages.get(key)
-        if message is not None and message.status == "held":
-            message.status, message.reason, message.hold_until = "skipped", reason, None
-
-    def tell(self, journey: Journey, key: str, template: str) -> str:
-        """Put a notice to somebody of the house in the outbox."""
-        if key not in self.messages:
-            self._put(journey, key, "notice", template, None)
-        return key
-
-    def _put(self, journey: Journey, key: str, kind: Any, template: str, topic: str | None) -> None:
-        at = journey.at
-        self.messages[key] = Message(key, journey, kind, at.step, at.visit, template, topic)
-
-    def leave(self, journey: Journey) -> None:
-        """Take back what the step of an older version was waiting for."""
-        self._withdraw(journey)
-        for message in self._messages_of(journey):
-            if message.status == "held":
-                message.status, message.reason, message.hold_until = "skipped", "edited", None
-
-    def release(self, journey: Journey) -> None:
-        """Let the mails that were held because the journey was paused be asked for now."""
-        for message in self._messages_of(journey):
-            if (message.status, message.reason) == ("held", "paused"):
-                message.hold_until = self.now
-
-    # --- sales
-
-    def _withdraw(self, journey: Journey, *, taken_up: bool = False, tasks: bool = True) -> None:
-        """Take back the journey's tasks, and its offer; what sales works on stays, unless `taken_up`."""
-        sales = self.lead.sales
-        if tasks:
-            sales.withdraw_tasks(journey.id)
-        sales.end_offers("withdrawn", journey.id, ("offered", "accepted") if taken_up else ("offered",))
-        self.sync_locks()
-
-    def sync_locks(self) -> None:
-        """Stop or start the clocks of the journeys, as sales works on the lead or not."""
-        for journey in self.open_journeys:
-            if self.lead.sales.works:
-                self.lock(journey)
-            elif "sales" in journey.stops:
-                clocks.lift(journey, "sales", self.now, journey.plan.pause_clock)
-
-    def lock(self, journey: Journey) -> None:
-        """Stop the clock of a journey while sales works on the lead; not that of its own hand-off."""
-        clock = journey.plan.pause_clock
-        if self.lead.sales.works and "sales" not in journey.stops and not journey.shielded and clock != "run":
-            journey.stops["sales"] = clock
-            if journey is not self.turning:
-                clocks.stand_still(journey, self.now)
-
-    def report(self, fact: Fact) -> None:
-        """Take what sales reports by a command: applied at once, and not recorded where it fits nothing."""
-        self.apply_inbox()
-        if deepcopy(self.lead.sales).apply(fact.type, dict(fact.properties)):
-            self._apply(fact)
-            self._drain()
-
-    def begin_cycle(self, journey: Journey, until: datetime, resets: Sequence[str]) -> None:
-        """Let the lead rest. One loss is counted once; scores are reset before the rest begins."""
-        lead, deal = self.lead, str(journey.cause.properties.get("deal"))
-        loss = (deal, lead.sales.losses.get(deal, 0)) if deal in lead.sales.deals else (journey.id, 1)
-        if loss not in lead.sales.recycled:
-            lead.sales.recycled.add(loss)
-            lead.cycle += 1
-        for model in sorted(resets):
-            lead.add(model, "reset", -lead.points(model, self.now), self.now)
-        self.rescore(resets, None)
-        self.settle()
-        lead.recycle_until = until
-
-    def end_cooldown(self) -> None:
-        """What turned true while the lead rested, and still is, counts now."""
-        self.lead.recycle_until = None
-        self.settle()
-
-    def _messages_of(self, journey: Journey) -> list[Message]:
-        return [one for one in self.messages.values() if one.journey is journey]
 
 
 def leads_on(transition: p.Transition, stage: str) -> bool:

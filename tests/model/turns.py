@@ -9,6 +9,7 @@ from leadloop.language import plan as p
 from tests.model import clocks, versions
 from tests.model.journey import Journey
 from tests.model.position import Cause
+from tests.model.selling import lock
 from tests.model.steps import enter, resume
 from tests.model.story import Story
 from tests.model.walk import Walk, go_on
@@ -90,7 +91,7 @@ def take_turn(story: Story, journey: Journey) -> bool:
     journey.traces.append(trace)
     story.turning = None
     if journey.is_open and journey.head[0] == "wait":
-        story.lock(journey)
+        lock(story, journey)
         clocks.stand_still(journey, story.now)
     return True
 

@@ -7,6 +7,7 @@ from typing import Any
 from leadloop.language import plan as p
 from tests.model.journey import Journey
 from tests.model.position import Cause, Position
+from tests.model.selling import withdraw
 from tests.model.story import Story
 
 WORKED_OUT_ANEW = ("wait", "await", "recycle")
@@ -80,9 +81,17 @@ def move(story: Story, journey: Journey, trace: list[dict[str, Any]]) -> str | N
             message.step = names.get(message.step, message.step)
     journey.plan, journey.move_to = new, None
     if not same:
-        story.leave(journey)
+        _leave(story, journey)
     trace.append({"step": at.step, "did": "moved"})
     return "same" if same else "another"
+
+
+def _leave(story: Story, journey: Journey) -> None:
+    """Take back what the step of the older version was waiting for."""
+    withdraw(story, journey)
+    for message in story.messages_of(journey):
+        if message.status == "held":
+            message.status, message.reason, message.hold_until = "skipped", "edited", None
 
 
 def _gone(step: str) -> str:

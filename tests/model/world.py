@@ -11,6 +11,7 @@ from tests.model import clocks
 from tests.model.journey import Journey, Message
 from tests.model.lead import Fact, Lead, holds
 from tests.model.mails import hold_for
+from tests.model.selling import end_cooldown
 from tests.model.story import Story
 from tests.model.turns import cause_of, take_turn
 
@@ -30,6 +31,8 @@ class World(Story):
     ) -> None:
         super().__init__(lead, now, named)
         self.mails_stopped = False
+        self._later = False
+        """Whether time has passed that was not looked at."""
         self._verdict = verdict
 
     def advance(self, to: datetime) -> None:
@@ -38,14 +41,21 @@ class World(Story):
             self.now = to
             return
         self._nothing_missed(to - _MOMENT)
-        self.now = to
-        if self.lead.recycle_until is not None and self.lead.recycle_until <= to:
-            self.end_cooldown()
+        self.now, self._later = to, True
+
+    def _look_at_the_clock(self) -> None:
+        """Bring about what time alone causes."""
+        self._later = False
+        if self.lead.recycle_until is not None and self.lead.recycle_until <= self.now:
+            end_cooldown(self)
         self.rescore(self.publication.scoring.models, None)
         self.settle()
+        self.enter_by_time()
 
     def rest(self) -> None:
         """Let everything that may happen now happen."""
+        if self._later and not self.lead.erased:
+            self._look_at_the_clock()
         for _ in range(200):
             moved = self.apply_inbox() + self.enter_put_off()
             for journey in sorted(self.journeys, key=lambda one: one.id):
@@ -64,6 +74,7 @@ class World(Story):
         lead = self.lead
         if at <= self.now:
             return
+        assert all(timer.at > at for timer in self.timers.waiting.values()), "an entry was missed"
         for model in self.publication.scoring.bands:
             assert lead.band(model, at) == lead.bands[model], f"{model} decayed unnoticed"
         assert self.members(at) == lead.segments, "a segment was left unnoticed"

@@ -8,6 +8,7 @@ from leadloop.journey.calendar import add_span
 from leadloop.language import plan as p
 from tests.model.position import Arm, Cause
 from tests.model.sales import Offer, Task
+from tests.model.selling import begin_cycle, end_cooldown
 from tests.model.walk import Walk
 
 _ASK_AGAIN = p.Span(amount=3, unit="business_days")
@@ -38,7 +39,7 @@ def offer(walk: Walk, step: p.HandOffStep) -> None:
     walk.journey.shielded = True
     sales = walk.story.lead.sales
     if sales.offer(key) is None:
-        sales.offers.append(Offer(key, walk.journey.id))
+        sales.offers.append(Offer(key, walk.journey.id, walk.at.step))
     queue = step.queue if step.queue in walk.story.publication.workspace.queues else step.otherwise
     walk.story.emit("handed_off", None, offer=key, queue=queue)
     walk.story.settle()
@@ -111,8 +112,12 @@ def _accept_by(walk: Walk, step: p.HandOffStep) -> datetime | None:
 
 
 def _tell(walk: Walk, part: str, template: str) -> None:
+    """Tell somebody about the offer or the task; the notice belongs to the step where that was made."""
+    sales = walk.story.lead.sales
     walk.at.phase = "telling"
-    walk.journey.head = ("send", walk.story.tell(walk.journey, walk.key(part), template))
+    about = sales.offer(walk.key()) or sales.task(_task_key(walk))
+    step = about.step if about is not None else walk.at.step
+    walk.journey.head = ("send", walk.story.tell(walk.journey, walk.key(part), template, step))
 
 
 # --- task
@@ -129,7 +134,7 @@ def _give(walk: Walk, step: p.TaskStep, number: int) -> None:
     again = {"again": number} if number > 1 else {}
     walk.say("task", type=step.type, due=due.isoformat(), **again)
     key = _task_key(walk)
-    walk.story.lead.sales.tasks.append(Task(key, walk.journey.id, step.outcomes, step.asks))
+    walk.story.lead.sales.tasks.append(Task(key, walk.journey.id, step.id, step.outcomes, step.asks))
     _tell(walk, _part(walk, "notice"), "notice:task")
 
 
@@ -173,7 +178,7 @@ def _open(walk: Walk, until: datetime | None) -> None:
 
 
 def _part(walk: Walk, part: str) -> str:
-    number = walk.at.notes["tries"]
+    number = walk.at.notes.get("tries", 1)
     return part if number == 1 else f"{part}:{number}"
 
 
@@ -193,7 +198,7 @@ def recycle(walk: Walk, step: p.RecycleStep) -> p.Target | None:
     until, why = _rests_until(walk, step)
     resets = [model for model, policy in step.score.items() if policy == "reset"]
     walk.say("recycle", until=until.isoformat(), because=why, resets=resets)
-    walk.story.begin_cycle(walk.journey, until, resets)
+    begin_cycle(walk.story, walk.journey, until, resets)
     if walk.journey.is_open:
         _rest(walk, step, until)
     return None
@@ -204,7 +209,7 @@ def rested(walk: Walk, step: p.RecycleStep, cause: Cause) -> p.Target | None:
         until, why = _rests_until(walk, step)
         if until > walk.now:
             walk.say("recycle", until=until.isoformat(), because=why, moved=True)
-            walk.story.begin_cycle(walk.journey, until, ())
+            begin_cycle(walk.story, walk.journey, until, ())
             _rest(walk, step, until)
             return None
         walk.say("recycle", past=True, moved=True)
@@ -214,7 +219,7 @@ def rested(walk: Walk, step: p.RecycleStep, cause: Cause) -> p.Target | None:
         target = step.bypass[cause.branch].go
     else:
         target = step.next
-    walk.story.end_cooldown()
+    end_cooldown(walk.story)
     return target
 
 
