@@ -19,6 +19,14 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Put:
+    """Somebody reports when a seminar is."""
+
+    seminar: str
+    starts_at: str
+
+
+@dataclass(frozen=True)
 class Answer:
     """Sales answers an offer, the n-th one."""
 
@@ -164,6 +172,7 @@ class StopMails:
 
 Action = (
     Event
+    | Put
     | Answer
     | Finish
     | Enrol

@@ -9,6 +9,7 @@ from leadloop.journey.calendar import add_span
 from leadloop.language import plan as p
 from tests.model.journey import Journey
 from tests.model.lead import Fact, Lead, fits, holds
+from tests.model.records import record_of
 
 
 def entry_of(lead: Lead, plan: p.Plan, fact: Fact, now: datetime) -> int | None:
@@ -37,6 +38,9 @@ def refusal_of(
     """Return why the lead must not enter now, and the journey in the way; None where it may."""
     if lead.erased:
         return "erased", None
+    record = record_of(plan, fact, lead.publication.workspace) or ""
+    if plan.per != "lead" and not record:
+        return "no_record", None
     run = Journey.begin("", plan, lead, fact, None, now).values(now)
     facts = lead.facts(now) | {name: value for name, value in run.items() if name.startswith("run.")}
     if plan.audience is not None and not holds(plan.audience, facts):
@@ -46,13 +50,13 @@ def refusal_of(
             return "met", None
         if isinstance(match, p.WhenMatch) and holds(match.when, facts):
             return "met", None
-    return _again(lead, journeys, plan, now) or _group(journeys, plan)
+    return _again(lead, journeys, plan, record, now) or _group(journeys, plan)
 
 
 def _again(
-    lead: Lead, journeys: Sequence[Journey], plan: p.Plan, now: datetime
+    lead: Lead, journeys: Sequence[Journey], plan: p.Plan, record: str, now: datetime
 ) -> tuple[str, Journey | None] | None:
-    mine = [journey for journey in journeys if journey.plan.scenario == plan.scenario]
+    mine = [one for one in journeys if (one.plan.scenario, one.record) == (plan.scenario, record)]
     for journey in mine:
         if journey.is_open:
             return None if plan.reentry.mode == "always" else ("open", journey)

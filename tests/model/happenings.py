@@ -23,6 +23,7 @@ from tests.model.actions import (
     Migrate,
     Pause,
     PauseScenario,
+    Put,
     Rebuild,
     Resume,
     Retry,
@@ -62,6 +63,12 @@ def _events() -> st.SearchStrategy[Event]:
         st.sampled_from(_NEW_VALUES),
         twice,
     )
+    seminars = st.builds(
+        lambda kind, seminar, twice: Event(kind, (("seminar", seminar),), twice=twice),
+        st.sampled_from(("seminar_registered", "seminar_registered", "seminar_cancelled")),
+        st.sampled_from(("s1", "s2")),
+        twice,
+    )
     reads = st.builds(
         lambda kind, of, twice: Event(kind, of=of, twice=twice),
         st.sampled_from(("email_clicked", "email_clicked", "email_opened")),
@@ -83,11 +90,16 @@ def _events() -> st.SearchStrategy[Event]:
             Event("email_complained"),
         )
     )
-    return st.one_of(views, views, forms, forms, reads, reads, deals, refusals)
+    return st.one_of(views, views, forms, forms, reads, reads, deals, seminars, seminars, refusals)
 
 
 def _enrols() -> st.SearchStrategy[Action]:
     return st.builds(Enrol, st.sampled_from(("welcome", "welcome", "other")))
+
+
+def _records() -> st.SearchStrategy[Action]:
+    starts = ("2026-11-24T10:00:00+09:00", "2026-11-30T15:00:00+09:00", "2026-11-17T09:00:00+09:00")
+    return st.builds(Put, st.sampled_from(("s1", "s2")), st.sampled_from(starts))
 
 
 def _sales() -> st.SearchStrategy[Action]:
@@ -135,13 +147,25 @@ def actions() -> st.SearchStrategy[Action]:
     time = st.one_of(
         st.builds(Wait, st.sampled_from((1, 5, 20, 24, 72, 24 * 8))), st.just(UntilDue()), st.just(UntilDue())
     )
-    return weighed((_events(), 5), (time, 5), (_people(), 3), (faults(), 2), (_sales(), 3), (_enrols(), 1))
+    return weighed(
+        (_events(), 5),
+        (time, 5),
+        (_people(), 3),
+        (faults(), 2),
+        (_sales(), 3),
+        (_records(), 1),
+        (_enrols(), 1),
+    )
 
 
 def weighed(*choices: tuple[st.SearchStrategy[Any], int]) -> st.SearchStrategy[Any]:
     """Choose one, by weight. `one_of` would choose evenly among everything in them."""
     drawn = [one for one, weight in choices for _ in range(weight)]
     return st.integers(0, len(drawn) - 1).flatmap(lambda number: drawn[number])
+
+
+def _registers(seminar: str) -> Event:
+    return Event("seminar_registered", (("seminar", seminar),))
 
 
 def scenes() -> st.SearchStrategy[tuple[Action, ...]]:
@@ -182,6 +206,11 @@ def scenes() -> st.SearchStrategy[tuple[Action, ...]]:
             ),
         ),
         st.just((Enrol(), Enrol("other"), UntilDue(), UntilDue())),
+        st.builds(
+            lambda first, second: (_registers("s1"), _registers("s2"), first, UntilDue(), second, UntilDue()),
+            _records(),
+            _records(),
+        ),
         st.builds(
             lambda says, hours: (
                 Enrol("other"),

@@ -12,6 +12,7 @@ from leadloop.journey.fact_values import date_facts, result_dates, result_facts,
 from leadloop.language import plan as p
 from tests.model.lead import Fact, Lead, Past, fits, holds
 from tests.model.position import Arm, Cause, Position, position_at
+from tests.model.records import concerns, record_facts, record_of
 
 
 @dataclass
@@ -44,6 +45,8 @@ class Journey:
     entered_seq: int
     """How much had happened to the lead when it began: what came before never counts."""
     at: Position
+    record: str = ""
+    """Key of the record that it runs for."""
     cycle: int = 0
     """How many times the lead had been taken back when it began."""
     status: str = "running"
@@ -80,7 +83,9 @@ class Journey:
     def begin(
         cls, name: str, plan: p.Plan, lead: Lead, cause: Fact, start: str | None, now: datetime
     ) -> Journey:
-        return cls(name, plan, lead, cause, now, len(lead.past), position_at(plan, start), lead.cycle)
+        record = record_of(plan, cause, lead.publication.workspace) or ""
+        at = position_at(plan, start)
+        return cls(name, plan, lead, cause, now, len(lead.past), at, record, lead.cycle)
 
     @property
     def is_open(self) -> bool:
@@ -92,6 +97,7 @@ class Journey:
         values = lead.facts(now)
         declared = lead.publication.workspace.events.get(self.cause.type, {})
         values.update(run_facts(self.cause.properties, declared, self.entered_at, self.cycle, lead.zone))
+        values.update(record_facts(self.plan, self.record, lead.records, lead.zone))
         values.update(result_facts(self.at.results, lead.zone))
         return Past(lead, now, self.entered_seq, self.at.arrivals, self.at.sends).among(values)
 
@@ -170,7 +176,7 @@ class Journey:
                 return
 
     def _is_branch(self, arm: Arm, fact: Fact, values: dict[str, FactValue]) -> bool:
-        if fact.seq <= max(arm.since, self.entered_seq):
+        if fact.seq <= max(arm.since, self.entered_seq) or not self._concerns(fact):
             return False
         match = arm.match
         if isinstance(match, p.StageMatch):
@@ -178,6 +184,9 @@ class Journey:
         if not isinstance(match, p.EventMatch):
             return False
         return (not match.of or fact.send_key in arm.mails) and fits(match, fact, values)
+
+    def _concerns(self, fact: Fact) -> bool:
+        return concerns(self.plan, self.record, fact, self.lead.publication.workspace)
 
     # --- exits
 
@@ -206,4 +215,6 @@ class Journey:
         if isinstance(match, p.StageMatch):
             return fact.type == "stage_changed" and fact.properties["to"] in match.stages
         keys = {key for step in match.of for key in self.at.sends.get(step, ())}
+        if not self._concerns(fact):
+            return False
         return (not match.of or fact.send_key in keys) and fits(match, fact, values)

@@ -77,6 +77,8 @@ class Lead:
     bands: dict[str, str] = field(default_factory=dict)
     truths: dict[str, bool] = field(default_factory=dict)
     """Transition -> whether its condition was true when it was last looked at."""
+    records: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Seminars that were reported: key -> fields."""
     sales: Sales = field(default_factory=Sales)
     cycle: int = 0
     """How many times it was taken back after a loss."""
@@ -129,9 +131,11 @@ class Lead:
     # --- points
 
     def score(self, model: str, now: datetime) -> float:
-        """score(t) = min(cap, Σ points · 2^(−age / half-life))."""
+        """score(t) = min(cap, Σ points · 2^(−age / half-life)), of what came after the last reset."""
         spec = self.publication.scoring.models[model]
         rows = [row for row in self.ledger if row.model == model]
+        resets = [index for index, row in enumerate(rows) if row.rule == "reset"]
+        rows = rows[resets[-1] + 1 :] if resets else rows
         if spec.half_life is None:
             total = float(sum(row.points for row in rows))
         else:

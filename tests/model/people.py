@@ -17,6 +17,8 @@ from leadloop.inbox.operations.migrating import migrate
 from leadloop.inbox.operations.scenarios import pause_scenario, resume_scenario
 from leadloop.inbox.operations.sending import start_sending, stop_sending
 from leadloop.language import plan as p
+from leadloop.leads.record_checks import IncomingRecord
+from leadloop.leads.records import upsert_record
 from leadloop.sales.commands import accept_offer, finish_task, reject_offer, working_offer
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import EnrolmentStatus, Lead, Offer, Task
@@ -48,6 +50,10 @@ class People:
         self._ids += 1
         key = f"k{self._ids}"
         self.surviving(lambda: enrol_leads(self.env, scenario, [self.lead_id], key=key))
+
+    def put(self, seminar: str, starts_at: str) -> None:
+        incoming = IncomingRecord("seminar", seminar, {"starts_at": starts_at})
+        self.surviving(lambda: upsert_record(self.env, incoming))
 
     def answer(self, what: Answer) -> str | None:
         """Answer an offer, and return its key; None where there is none, or the lead was erased."""

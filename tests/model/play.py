@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from leadloop.language.plan import Publication
+from leadloop.language.plan import ManualMatch, Publication
 from tests.factories import NOW
 from tests.language.workspaces import compiled
 from tests.model import versions
@@ -32,6 +32,7 @@ from tests.model.actions import (
     Migrate,
     Pause,
     PauseScenario,
+    Put,
     Rebuild,
     Resume,
     Retry,
@@ -84,8 +85,13 @@ class Play:
                 if key is not None:
                     world.happen(fact_of(action, key or None, world))
             case Enrol():
-                engine.enrol(action.scenario)
-                world.enrol(action.scenario)
+                entries = world.publication.plans[action.scenario].entry
+                if any(isinstance(one.match, ManualMatch) for one in entries):
+                    engine.enrol(action.scenario)
+                    world.enrol(action.scenario)
+            case Put():
+                engine.put(action.seminar, action.starts_at)
+                world.put_record(action.seminar, action.starts_at)
             case Answer():
                 key = engine.answer(action)
                 if key is not None:

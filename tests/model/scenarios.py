@@ -28,6 +28,7 @@ SHAPES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
          "hand_off", "hand_off", "task", "recycle"),
         HOLDING,
     ),
+    "flat": (("hand_off", "send", "send", "send", "wait", "wait", "stream", "recycle", "task"), ()),
     "mails": (("send", "send", "send", "stream", "wait", "plain"), ("repeat",)),
     "sales": (("hand_off", "hand_off", "hand_off", "task", "recycle", "send", "wait", "stream"), ("await",)),
     "waits": (("wait", "wait", "stream", "recycle", "send"), ("await", "await", "experiment")),
@@ -74,6 +75,10 @@ class _Writer(Writer):
         step: Step = {"metric": {"did": "email_clicked", "within": "4 hours"}, "variants": arms}
         if self.maybe():
             step["control"] = "10 %"
+        if self.maybe():
+            step["rest"] = {"after": "4 hours", "min_sends": 200, "tie": self.one_of(["a", "b"])}
+            for arm in arms.values():
+                arm["share"] = "25 %"
         return {"experiment": step}
 
 
@@ -96,10 +101,13 @@ BY_TIME: list[Step] = [
 
 
 @st.composite
-def scenarios(draw: Draw, name: str, alone: bool) -> dict[str, Any]:
-    """Draw a scenario in which everything is something that the model knows."""
+def scenarios(draw: Draw, name: str, enrols: bool, by_time: bool = True) -> dict[str, Any]:
+    """Draw a scenario in which everything is something that the model knows.
+
+    `enrols`: it may begin the other one. `by_time`: it may be entered because its time has come.
+    """
     shape = draw(st.sampled_from(list(SHAPES)))
-    writer = _LonelyWriter(draw, shape) if alone or name == "other" else _Writer(draw, shape)
+    writer = _Writer(draw, shape) if enrols else _LonelyWriter(draw, shape)
     entries: list[Step] = [
         {"event": "form_submitted", "form": "whitepaper"},
         {"event": "page_viewed", "where": 'event.path == "/price" && event.seconds > 5'},
@@ -107,7 +115,7 @@ def scenarios(draw: Draw, name: str, alone: bool) -> dict[str, Any]:
         {"segment": "hot"},
         {"event": "deal_lost"},
     ]
-    if not alone and draw(st.integers(0, 2)) == 0:
+    if by_time and draw(st.integers(0, 2)) == 0:
         entries = [*draw(st.lists(st.sampled_from(BY_TIME), min_size=1, max_size=2, unique_by=str))]
     more = draw(st.lists(st.sampled_from(entries), max_size=2, unique_by=str))
     header = {name: value for name, value in writer.header().items() if name != "on_edit"}
@@ -125,10 +133,53 @@ def scenarios(draw: Draw, name: str, alone: bool) -> dict[str, Any]:
     }
 
 
+@st.composite
+def plain_scenarios(draw: Draw, name: str) -> dict[str, Any]:
+    """Draw a scenario of a few steps that nothing keeps anybody out of: two of them meet in the arbiter."""
+    writer = _LonelyWriter(draw, "flat")
+    known = ("priority", "group", "pause_clock", "reentry")
+    header = {part: value for part, value in writer.header().items() if part in known}
+    if draw(st.integers(0, 3)):
+        header.pop("group", None)
+    entry: list[Step] = [{"manual": True}]
+    return {"scenario": name, "topic": "nurture", **header, "entry": entry, "steps": writer.top(5, least=2)}
+
+
+@st.composite
+def seminars(draw: Draw) -> dict[str, Any]:
+    """Draw a scenario that runs once for each seminar that the lead registers for."""
+    steps: list[Step] = [
+        {"send": {"template": "mail/case", "topic": "service"}},
+        {"wait": {"until": "run.seminar.starts_at - 1 day", "at": "17:00"}},
+        {"send": {"template": "mail/case", "late": "12 hours", "on_late": "skip"}},
+        {"await": [{"event": "seminar_registered", "go": {"exit": "again"}}], "timeout": "2 days"},
+        {"wait": {"until": "run.seminar.starts_at + 1 day", "if_past": {"exit": "past"}}},
+        {"if": "run.seminar.starts_at > now", "then": [{"wait": "1 day"}], "else": [{"tag": "vip"}]},
+    ]
+    chosen = draw(st.lists(st.sampled_from(steps), min_size=1, max_size=4, unique_by=str))
+    more = draw(st.sampled_from([{}, {"reentry": {"mode": "always"}}, {"reentry": {"mode": "never"}}]))
+    return {
+        "scenario": "other",
+        "topic": "service",
+        "per": "seminar",
+        **more,
+        "entry": [{"event": "seminar_registered"}],
+        "exit_when": [{"event": "seminar_cancelled"}],
+        "steps": [{"id": f"top-{index}", **step} for index, step in enumerate(chosen)],
+    }
+
+
 def published(alone: bool) -> st.SearchStrategy[Drawn]:
     """Draw what is published. With `alone` the lead is in one journey at a time."""
-    other = st.none() if alone else st.one_of(st.none(), scenarios("other", alone))
-    return st.builds(Drawn, scenarios("welcome", alone), other, st.sampled_from(CAPS))
+    caps = st.sampled_from(CAPS)
+    if alone:
+        return st.builds(Drawn, scenarios("welcome", False, by_time=False), st.none(), caps)
+    other = st.one_of(st.none(), scenarios("other", False))
+    return st.one_of(
+        st.builds(Drawn, scenarios("welcome", True), other, caps),
+        st.builds(Drawn, scenarios("welcome", False), seminars(), caps),
+        st.builds(Drawn, plain_scenarios("welcome"), plain_scenarios("other"), caps),
+    )
 
 
 def examples(most_actions: int = 14, *, alone: bool = False) -> st.SearchStrategy[Example]:

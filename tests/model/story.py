@@ -19,6 +19,7 @@ from tests.model.asked import Asked
 from tests.model.entries import entry_of, refusal_of
 from tests.model.journey import Journey
 from tests.model.lead import REFUSED, Fact, Lead, fits, holds
+from tests.model.records import record_of
 from tests.model.selling import sync_locks, withdraw
 from tests.model.timers import Timers
 
@@ -51,7 +52,7 @@ class Story(Asked):
         """The journey whose turn is being taken."""
         self._named = named
         self._queue: deque[Fact] = deque()
-        self._put_off: dict[tuple[str, int], PutOff] = {}
+        self._put_off: dict[tuple[str, int, str], PutOff] = {}
         self.mapped: dict[str, str] = {}
         """Where people on steps of older versions go in the newest one, as operators said."""
         self.timers = Timers(lead)
@@ -80,6 +81,15 @@ class Story(Asked):
         if fact.type == "email_complained" or fact.properties.get("kind") == "hard":
             lead.suppressed = True
         self.inbox.append(fact)
+
+    def put_record(self, key: str, starts_at: str) -> None:
+        """Report a seminar; whoever is in a journey for it hears what changed."""
+        known = self.lead.records.get(key, {}).get("starts_at")
+        self.lead.records[key] = {"starts_at": starts_at}
+        if known != starts_at and any(one.record == key for one in self.open_journeys):
+            self.happen(
+                Fact("record_changed", {"record": "seminar", "key": key, "field": "starts_at"}, self.now)
+            )
 
     def enrol(self, scenario: str) -> None:
         """Ask by hand. Who is refused leaves no trace, but in the story of a journey in the way."""
@@ -243,8 +253,9 @@ class Story(Asked):
     def _enter(self, plan: p.Plan, index: int, fact: Fact, waited: bool = False) -> None:
         refusal = refusal_of(self.lead, self.journeys, plan, fact, self.now)
         if refusal is None:
+            record = record_of(plan, fact, self.publication.workspace) or ""
             for journey in self.open_journeys:
-                if journey.plan.scenario == plan.scenario:
+                if (journey.plan.scenario, journey.record) == (plan.scenario, record):
                     self.end(journey, "restarted", "entered again")
             number = sum(one.plan.scenario == plan.scenario for one in self.journeys)
             name, start = self._named(plan.scenario, number), plan.entry[index].start
@@ -256,7 +267,7 @@ class Story(Asked):
         code, other = refusal
         if code not in ("open", "group") or other is None:
             return
-        key = (plan.scenario, index)
+        key = (plan.scenario, index, record_of(plan, fact, self.publication.workspace) or "")
         if not waited and key not in self._put_off and (other is self.turning or self.has_turn(other)):
             self._put_off[key] = PutOff(
                 self.now + _FIRST_LOOK, plan, index, fact, other, other.turn_no, _FIRST_LOOK

@@ -4,9 +4,12 @@ Both take the same path, send the same mails and have the same lead afterwards, 
 the checker finds nothing. The engine is played in two ways: by its functions alone, which is quick, and by
 its workflows on the time-skipping server.
 
-The model does not know, and so nothing draws: `hand_off`, `task`, `recycle`, an `experiment` with a `rest`,
-entries by time, records, companies, several leads, mails that are refused before `DATA`, paused scenarios,
-new versions in which a step is gone or of another kind. With workflows the lead is in one scenario at a time.
+The model is a second statement of the rules of `docs/journeys.md`, and calls nothing of the engine but pure
+helpers: conditions, calendars, keys. What it does not know, nothing draws: companies and their zones, journeys
+`per: company`, several leads at once, entries with `existing` or `limit`, `distinct`, conditions that cannot be
+evaluated, turns that fail for an hour, mails that are refused before `DATA`, people on their way to a step
+(between two parts of a turn) when a version comes. With workflows the lead is in one scenario at a time, and
+nothing enters by time.
 """
 
 from __future__ import annotations

@@ -43,6 +43,8 @@ def files(drawn: Drawn) -> Files:
     written = "{frequency: {nurture: 2 per 7 days}"
     assert written in WORKSPACE_FILES[W]
     found[W] = WORKSPACE_FILES[W].replace(written, f"{{frequency: {{{caps}}}")
+    registered = "  seminar_registered: {seminar: seminar}\n"
+    found[W] = found[W].replace(registered, registered + registered.replace("registered", "cancelled"))
     if drawn.other is not None:
         found["scenarios/other.yaml"] = dump(drawn.other, Random(0))
     return found
