@@ -5,11 +5,11 @@ the checker finds nothing. The engine is played in two ways: by its functions al
 its workflows on the time-skipping server.
 
 The model is a second statement of the rules of `docs/journeys.md`, and calls nothing of the engine but pure
-helpers: conditions, calendars, keys. What it does not know, nothing draws: companies and their zones, journeys
-`per: company`, several leads at once, entries with `existing` or `limit`, `distinct`, conditions that cannot be
-evaluated, turns that fail for an hour, mails that are refused before `DATA`, people on their way to a step
-(between two parts of a turn) when a version comes. With workflows the lead is in one scenario at a time, and
-nothing enters by time.
+helpers: conditions, calendars, keys. What it does not know, nothing draws: companies and their zones,
+journeys `per: company`, several leads at once, entries with `existing` or `limit`, `distinct`, conditions
+that cannot be evaluated, turns that fail for an hour, mails that are refused before `DATA`, and a version
+that comes while a mail is in flight. With workflows the lead is in one scenario at a time, and nothing enters
+by time.
 """
 
 from __future__ import annotations
