@@ -124,6 +124,72 @@ GUARDS = (
           ""),),
     ),
     Guard(
+        "a mail makes room for one of a higher priority",
+        "leadloop/delivery/limits.py",
+        (("elif len(sent) + sum(other in topics for other in ahead) >= cap.count:", "elif False:"),),
+    ),
+    Guard(
+        "the claim sees that sales works on the lead",
+        "leadloop/delivery/claim.py",
+        (("if rows.lead.in_sales and topic.caps", "if False and topic.caps"),),
+    ),
+    Guard(
+        "the claim sees a pause of the scenario",
+        "leadloop/delivery/claim.py",
+        (("paused or rows.enrolment.status != EnrolmentStatus.RUNNING", "False"),),
+        ("tests/inbox/operations",),
+    ),
+    Guard(
+        "a clock stands still while sales works on the lead",
+        "leadloop/inbox/sales_lock.py",
+        (("        if clock != RUN:\n", "        if False:\n"),),
+    ),
+    Guard(
+        "time that two stops share counts once",
+        "leadloop/inbox/clocks.py",
+        (("    if _is_stopped(enrolment):\n        return\n", ""),),
+    ),
+    Guard(
+        "the goal waits while the journey is in its hand-off",
+        "leadloop/inbox/exits.py",
+        (("    if enrolment.shielded:\n", "    if False:\n"),),
+    ),
+    Guard(
+        "one loss is recycled once",
+        "leadloop/inbox/effects/recycling.py",
+        (("    if session.get(RecycledLoss, (lead.id, deal_id, loss)) is None:\n", "    if True:\n"),),
+        ("tests/inbox/test_loop.py", *MODEL[:1], *MODEL[1:]),
+    ),
+    Guard(
+        "a lead that rests is left alone by conditions",
+        "leadloop/journey/lifecycle.py",
+        (("    if lead.recycle_until is not None and lead.recycle_until > now:\n", "    if False:\n"),),
+        ("tests/inbox/test_loop.py", *MODEL[:1], *MODEL[1:]),
+    ),
+    Guard(
+        "a journey whose step is gone is held",
+        "leadloop/inbox/editions.py",
+        (("    if target not in new.steps:\n        raise LostStepError(",
+          "    if target not in new.steps:\n        return new.first\n        raise LostStepError("),),
+    ),
+    Guard(
+        "a date enters once",
+        "leadloop/inbox/due_entries.py",
+        (("    if timer.value and not _first_time(", "    if False and not _first_time("),),
+        ("tests/inbox/test_entries_by_time.py",),
+    ),
+    Guard(
+        "an entry by inactivity looks whether the lead is still inactive",
+        "leadloop/inbox/due_entries.py",
+        (('(repeats or timer.detail["at"] == row.detail.get("at"))', "True"),
+         ('same_entry and row.detail.get("at") == timer.detail["at"]', "same_entry")),
+    ),
+    Guard(
+        "an event counts for the journey of its record",
+        "leadloop/journey/records_of.py",
+        (("    return not names or record_of(plan, event, workspace) == record_key\n", "    return True\n"),),
+    ),
+    Guard(
         "a token with a wrong signature is refused",
         "leadloop/delivery/tokens.py",
         (("        if not genuine:", "        if False:"),),
