@@ -21,9 +21,10 @@ from leadloop.storage.tables import Event, EventKey
 
 _KEYS: Table = EventKey.__table__  # type: ignore[attr-defined]
 _NEW_KEY: dict[str, Insert] = {
-    "sqlite": sqlite.insert(_KEYS).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(_KEYS).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(_KEYS).on_conflict_do_nothing().returning(_KEYS.c.event_id),
+    "postgresql": postgresql.insert(_KEYS).on_conflict_do_nothing().returning(_KEYS.c.event_id),
 }
+"""They return what they wrote: SQLAlchemy does not count the rows of an INSERT on PostgreSQL."""
 _EVENT = insert(Event.__table__)  # type: ignore[attr-defined]
 
 
@@ -40,7 +41,7 @@ def record_own(
         "body_hmac": body_hash(env, item),
         "event_id": event_id,
     }
-    if connection.execute(_NEW_KEY[connection.dialect.name], key).rowcount != 1:
+    if connection.execute(_NEW_KEY[connection.dialect.name], key).first() is None:
         return False
     connection.execute(
         _EVENT,

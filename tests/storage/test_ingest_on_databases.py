@@ -20,6 +20,7 @@ from leadloop.inbox.group_commit import BusyError, GroupCommit, RequestKey
 from leadloop.inbox.grouping import Groups
 from leadloop.inbox.incoming import Prepared
 from leadloop.inbox.ingest import IncomingEvent, IngestResult, ingest
+from leadloop.inbox.own_events import record_own
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Consent, Event, EventKey, Identity, Lead, Suppression
 
@@ -259,3 +260,17 @@ def test_a_database_that_is_away_is_not_asked_by_each_request_of_a_group(migrate
         futures = [groups.submit(number, 1) for number in range(10)]
     assert all(isinstance(future.exception(30), OperationalError) for future in futures)
     assert asked == [10, 1, 1]
+
+
+def test_a_fact_of_the_engine_is_stored_once_with_its_key(migrated: Environment) -> None:
+    with migrated.database.write() as session:
+        lead_id = ingest(session, migrated, [view()])[0].lead_id
+        assert lead_id is not None
+    for expected in (True, False):
+        with migrated.database.write() as session:
+            found = record_own(session, migrated, "email_sent", lead_id, "message:m:sent", message_id="m")
+            assert found is expected
+    with migrated.database.read() as session:
+        (key,) = session.exec(select(EventKey)).all()
+        assert session.get_one(Event, key.event_id).type == "email_sent"
+    assert rows(migrated, Event) == 2
