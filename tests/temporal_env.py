@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
@@ -38,15 +39,22 @@ from leadloop.contracts import (
 )
 from leadloop.delivery.calls import CallOutbox
 from leadloop.delivery.outbox import Outbox
+from leadloop.delivery.render import Renderer
+from leadloop.delivery.smtp import SmtpSender
+from leadloop.delivery.tokens import Tokens
 from leadloop.inbox.applier import apply_once
 from leadloop.inbox.due import run_due
 from leadloop.inbox.relay import Relay
 from leadloop.inbox.turn import EMAIL_PROVIDER
+from leadloop.settings import Endpoint
 from leadloop.storage.environment import Environment
-from tests.inbox.driver import mark_sent
+from tests.factories import TEMPLATES, make_environment, make_publication, make_workspace
+from tests.inbox.driver import mark_sent, report
+from tests.inbox.played import plan_of
 from workflows.journey import JourneyWorkflow
 
 WORKSPACE = "acme"
+LAYOUT = "<html><body>{{ content }}<a href='{{ unsubscribe_url }}'>停止</a></body></html>"
 SANDBOXED = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules("leadloop", "pydantic")
 )
@@ -229,3 +237,29 @@ class Bench:
                 return status
             await asyncio.sleep(0.02)
         raise AssertionError("the workflow did not close")
+
+
+async def bench_of(server: WorkflowEnvironment, folder: Path, *steps: Any, **workspace: Any) -> Bench:
+    """Return a bench with a scenario of these steps, which one lead enters; its mails can be rendered."""
+    clock = ServerClock(await server.get_current_time())
+    publication = make_publication(
+        plans={"play": plan_of(*steps, topic="nurture")},
+        workspace=make_workspace(**workspace),
+        templates={**TEMPLATES, "layouts/default.ja.html.j2": LAYOUT},
+    )
+    env = make_environment(folder, publication, clock=clock)  # type: ignore[arg-type]
+    report(
+        env, "form_submitted", email="taro@kaisha.example", properties={"form": "whitepaper"},
+        identity={"consent": True}, source="form", trust="verified",
+    )  # fmt: skip
+    return Bench(server, env, clock, FakeEmail(env))
+
+
+def outbox_to(env: Environment, renderer: Renderer, sender: SmtpSender) -> Outbox:
+    """Return an outbox that hands mails to a real mail server."""
+    return Outbox(env, renderer, sender, Tokens(env.keys), "https://leadloop.example/")
+
+
+def calls_to(env: Environment, url: str) -> CallOutbox:
+    """Return an outbox that makes the calls of `crm`."""
+    return CallOutbox(env, webhooks={"crm": Endpoint.model_validate({"url": url})})

@@ -31,6 +31,42 @@ def report(env: Environment, event_type: str, **values: object) -> IngestResult:
         return ingest(session, env, [IncomingEvent(event_type, **values)])[0]  # type: ignore[arg-type]
 
 
+def ask_for_the_paper(env: Environment, *names: str) -> list[IngestResult]:
+    """People fill the form `whitepaper`, in one request; each is accepted."""
+    items = [
+        IncomingEvent(
+            "form_submitted",
+            properties={"form": "whitepaper"},
+            email=f"{name}@kaisha.example",
+            identity={"family_name": "山田", "consent": True},
+            source="form",
+            trust="verified",
+        )
+        for name in names
+    ]
+    with env.database.write() as session:
+        results = ingest(session, env, items)
+    assert {one.status for one in results} == {"accepted"}
+    return results
+
+
+def click_all(env: Environment, *, once: bool = True) -> None:
+    """Every lead whose mail `thanks` is known clicks it; without `once` each call brings new clicks."""
+    with env.database.write() as session:
+        rows = session.exec(select(Message).where(Message.step_id == "thanks")).all()
+        clicks = [
+            IncomingEvent(
+                "email_clicked",
+                lead_id=row.lead_id,
+                message_id=row.id,
+                source="tracking",
+                external_id=f"click:{row.id}" if once else None,
+            )
+            for row in rows
+        ]
+        ingest(session, env, clicks)
+
+
 def mark_sent(env: Environment, message_id: str) -> None:
     """Stand in for the mail server: the message was handed over."""
     with env.database.write() as session:

@@ -16,39 +16,9 @@ from leadloop.connection import connect
 from leadloop.contracts import journey_workflow_id
 from leadloop.embedded.processes import free_port
 from leadloop.inbox.doctor import examine
-from leadloop.inbox.ingest import IncomingEvent, ingest
 from leadloop.storage.tables import Enrolment, LiveWorker, Message, MessageStatus
+from tests.inbox.driver import ask_for_the_paper, click_all
 from tests.kill.engine import Engine, wait_until
-
-
-def _enter(engine: Engine, *names: str) -> None:
-    items = [
-        IncomingEvent(
-            "form_submitted",
-            properties={"form": "whitepaper"},
-            email=f"{name}@kaisha.example",
-            identity={"family_name": "山田", "consent": True},
-            source="form",
-            trust="verified",
-        )
-        for name in names
-    ]
-    with engine.env.database.write() as session:
-        assert {result.status for result in ingest(session, engine.env, items)} == {"accepted"}
-
-
-def _click_all(engine: Engine) -> None:
-    """Every lead clicks its first mail."""
-    with engine.env.database.write() as session:
-        rows = session.exec(select(Message).where(Message.step_id == "thanks")).all()
-        clicks = [
-            IncomingEvent(
-                "email_clicked", lead_id=row.lead_id, message_id=row.id, source="tracking",
-                external_id=f"click:{row.id}",
-            )
-            for row in rows
-        ]  # fmt: skip
-        ingest(session, engine.env, clicks)
 
 
 def _journeys(engine: Engine) -> Sequence[Enrolment]:
@@ -73,7 +43,7 @@ def _kinds(engine: Engine) -> list[str]:
 def test_p6_stopped_worker_hands_over_what_it_began(engine: Engine) -> None:
     engine.sink.hold_seconds = 3
     worker = engine.start_worker()
-    _enter(engine, "taro")
+    ask_for_the_paper(engine.env, "taro")
     wait_until(lambda: bool(engine.sink.received), 60, "DATA has come: " + engine.log())
     assert [row.status for row in _messages(engine)] == [MessageStatus.SENDING]  # its 250 is held back
     assert _builds(engine) != []
@@ -88,11 +58,11 @@ def test_p6_stopped_worker_hands_over_what_it_began(engine: Engine) -> None:
 @pytest.mark.fault
 def test_p12_another_worker_takes_over_what_a_killed_one_had_cached(engine: Engine) -> None:
     worker = engine.start_worker()
-    _enter(engine, "taro")
+    ask_for_the_paper(engine.env, "taro")
     wait_until(lambda: _kinds(engine) == ["wait"], 60, "it waits: " + engine.log())
     worker.kill()
     worker.wait()
-    _click_all(engine)
+    click_all(engine.env)
     engine.start_worker()
     wait_until(lambda: _kinds(engine) == ["end"], 60, "it ends: " + engine.log())
     (journey,) = _journeys(engine)
@@ -138,21 +108,21 @@ async def test_r5_rolling_restart_with_two_builds_at_once(engine: Engine, tempor
     old = start("one")
     await until(lambda: _builds(engine) == ["one"], "the old build lives")
     await _make_current(client, deployment, "one")
-    _enter(engine, *(f"mae{number}" for number in range(journeys)))
+    ask_for_the_paper(engine.env, *(f"mae{number}" for number in range(journeys)))
     await until(lambda: _kinds(engine) == ["wait"] * journeys, "the first journeys wait")
     start("two")
     await until(lambda: _builds(engine) == ["one", "two"], "both builds live")
     first = [row.id for row in _journeys(engine)]
     assert {await _build_of(client, journey) for journey in first} == {"one"}  # the new one is not current
     await _make_current(client, deployment, "two")
-    _enter(engine, *(f"ato{number}" for number in range(journeys)))
-    _click_all(engine)
+    ask_for_the_paper(engine.env, *(f"ato{number}" for number in range(journeys)))
+    click_all(engine.env)
     await until(lambda: len(engine.sink.received) > journeys, "mails go on")
     old.terminate()  # type: ignore[attr-defined]
     await until(
         lambda: len(_kinds(engine)) == 2 * journeys and set(_kinds(engine)) <= {"wait", "end"}, "all wait"
     )
-    _click_all(engine)
+    click_all(engine.env)
     await until(lambda: _kinds(engine) == ["end"] * 2 * journeys, "all end")
     rows = _journeys(engine)
     assert {row.outcome for row in rows} == {"completed"}
@@ -166,7 +136,7 @@ async def test_r5_rolling_restart_with_two_builds_at_once(engine: Engine, tempor
 def test_worker_serves_its_metrics(engine: Engine) -> None:
     port, sdk_port = free_port(), free_port()
     engine.start_worker(LEADLOOP_METRICS_PORT=str(port), LEADLOOP_METRICS_SDK_PORT=str(sdk_port))
-    _enter(engine, "taro")
+    ask_for_the_paper(engine.env, "taro")
     wait_until(lambda: _kinds(engine) == ["wait"], 60, "it waits: " + engine.log())
     url = f"http://127.0.0.1:{port}/metrics"
     sent = 'leadloop_sends_total{status="sent"} 1.0'

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable
 
 from sqlmodel import col, select
 
 from leadloop.failpoints import EXIT_CODE
 from leadloop.inbox.doctor import examine
-from leadloop.inbox.ingest import IncomingEvent, ingest
 from leadloop.storage.tables import Enrolment, Message, MessageStatus
+from tests.inbox.driver import ask_for_the_paper, click_all
 from tests.kill.engine import Engine, wait_until
 
 JOURNEYS = 50
@@ -22,36 +21,6 @@ TERMINAL = (
     MessageStatus.FAILED,
     MessageStatus.UNCERTAIN,
 )
-
-
-def _enter(engine: Engine, names: Iterable[str]) -> None:
-    items = [
-        IncomingEvent(
-            "form_submitted",
-            properties={"form": "whitepaper"},
-            email=f"{name}@kaisha.example",
-            identity={"family_name": "山田", "consent": True},
-            source="form",
-            trust="verified",
-        )
-        for name in names
-    ]
-    with engine.env.database.write() as session:
-        assert {result.status for result in ingest(session, engine.env, items)} == {"accepted"}
-
-
-def _click_all(engine: Engine) -> None:
-    """Every lead whose first mail went out clicks it."""
-    with engine.env.database.write() as session:
-        rows = session.exec(select(Message).where(Message.step_id == "thanks")).all()
-        clicks = [
-            IncomingEvent(
-                "email_clicked", lead_id=row.lead_id, message_id=row.id, source="tracking",
-                external_id=f"click:{row.id}",
-            )
-            for row in rows
-        ]  # fmt: skip
-        ingest(session, engine.env, clicks)
 
 
 def _messages(engine: Engine) -> list[Message]:
@@ -80,7 +49,7 @@ def _wait_for_another_mail(engine: Engine) -> None:
 
 def test_p1_worker_killed_at_random_sends_nothing_twice(engine: Engine) -> None:
     pause = random.Random(20261122)
-    _enter(engine, (f"hito{number}" for number in range(JOURNEYS)))
+    ask_for_the_paper(engine.env, *(f"hito{number}" for number in range(JOURNEYS)))
     for kill in range(KILLS):
         worker = engine.start_worker()
         _wait_for_another_mail(engine)
@@ -88,19 +57,19 @@ def test_p1_worker_killed_at_random_sends_nothing_twice(engine: Engine) -> None:
         worker.kill()
         worker.wait()
         if kill == 1:
-            _click_all(engine)
+            click_all(engine.env)
         if _all_wait(engine, JOURNEYS):
-            _click_all(engine)
+            click_all(engine.env)
     engine.start_worker()
     wait_until(lambda: _all_wait(engine, JOURNEYS), 110, "all wait: " + engine.log())
-    _click_all(engine)
+    click_all(engine.env)
     wait_until(lambda: _all_done(engine), 110, "all ended: " + engine.log())
     messages = _messages(engine)
     uncertain = [row.id for row in messages if row.status == MessageStatus.UNCERTAIN]
     received = engine.sink.received
     assert {row.id: row.status for row in messages if row.status not in TERMINAL} == {}
     assert {message_id: times for message_id, times in received.items() if times > 1} == {}
-    # `_click_all` clicks what did not arrive too, and a click proves that an uncertain mail was sent.
+    # `click_all` clicks what did not arrive too, and a click proves that an uncertain mail was sent.
     unproven = {row.id for row in messages if row.status == MessageStatus.SENT and row.clicked_at is None}
     assert unproven <= received.keys()
     assert received.keys() <= {row.id for row in messages if row.status == MessageStatus.SENT} | {*uncertain}
@@ -124,7 +93,7 @@ def test_p2_worker_killed_at_a_failpoint_never_sends_two(engine: Engine) -> None
     died: dict[str, str] = {}
     for fail_at in FAILPOINTS:
         known = {row.id for row in _journeys(engine)}
-        _enter(engine, [fail_at])
+        ask_for_the_paper(engine.env, fail_at)
         worker = engine.start_worker(fail_at)
         assert worker.wait(30) == EXIT_CODE, engine.log()
         (journey,) = (row for row in _journeys(engine) if row.id not in known)

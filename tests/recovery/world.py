@@ -26,7 +26,6 @@ from leadloop.delivery.outbox import Outbox
 from leadloop.delivery.render import Renderer
 from leadloop.delivery.smtp import SmtpSender
 from leadloop.delivery.tokens import Tokens
-from leadloop.inbox.ingest import IncomingEvent, ingest
 from leadloop.keys import Keys
 from leadloop.language.plan import Publication
 from leadloop.storage.database import Database
@@ -35,6 +34,7 @@ from leadloop.storage.migrations import upgrade
 from leadloop.storage.publications import PublicationStore, publish
 from leadloop.storage.tables import Enrolment, Event, Message, Wake
 from tests.factories import SECRET, TEMPLATES, make_publication, make_workspace
+from tests.inbox.driver import ask_for_the_paper, click_all
 from tests.kill.engine import LAYOUT, SlowSink, dev_server
 from worker import running_engine
 
@@ -113,32 +113,11 @@ class World:
 
     def enter(self, *names: str) -> None:
         """Let people ask for the paper."""
-        items = [
-            IncomingEvent(
-                "form_submitted",
-                properties={"form": "whitepaper"},
-                email=f"{name}@kaisha.example",
-                identity={"family_name": "山田", "consent": True},
-                source="form",
-                trust="verified",
-            )
-            for name in names
-        ]
-        with self.env.database.write() as session:
-            assert {one.status for one in ingest(session, self.env, items)} == {"accepted"}
+        ask_for_the_paper(self.env, *names)
 
     def click_all(self) -> None:
         """Every lead whose first mail is known clicks it."""
-        with self.env.database.write() as session:
-            rows = session.exec(select(Message).where(Message.step_id == "thanks")).all()
-            ingest(
-                session,
-                self.env,
-                [
-                    IncomingEvent("email_clicked", lead_id=row.lead_id, message_id=row.id, source="tracking")
-                    for row in rows
-                ],
-            )
+        click_all(self.env, once=False)
 
     def journeys(self) -> list[Enrolment]:
         with self.env.database.read() as session:

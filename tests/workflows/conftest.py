@@ -6,13 +6,16 @@ terminates can leave its time standing still.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from temporalio.testing import WorkflowEnvironment
 
+from leadloop.delivery.render import Renderer
+from tests.delivery.receiver import Receiver, receiving
+from tests.delivery.sink import Sink
 from tests.factories import make_environment
 from tests.temporal_env import Bench, FakeEmail, ServerClock, find_test_server, time_skipping_server
 
@@ -31,3 +34,21 @@ async def bench(time_server: WorkflowEnvironment, tmp_path: Path) -> AsyncIterat
     env = make_environment(tmp_path, clock=clock)  # type: ignore[arg-type]
     yield Bench(time_server, env, clock, FakeEmail(env))
     env.database.close()
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Iterator[Renderer]:
+    with Renderer() as one:
+        yield one
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    with Sink() as one:
+        yield one
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as one:
+        yield one

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,71 +10,33 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.testing import WorkflowEnvironment
 
 import leadloop.inbox.walking
-from leadloop.delivery.calls import CallOutbox
-from leadloop.delivery.outbox import Outbox
 from leadloop.delivery.render import Renderer
 from leadloop.delivery.smtp import SmtpSender
-from leadloop.delivery.tokens import Tokens
 from leadloop.inbox.doctor import examine
 from leadloop.inbox.operations.commands import retry_journey
 from leadloop.inbox.operations.log import Caller
 from leadloop.language import plan as p
-from leadloop.settings import Endpoint
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import CallStatus, EnrolmentStatus, MessageStatus
-from tests.delivery.receiver import Receiver, receiving
+from tests.delivery.receiver import Receiver
 from tests.delivery.sink import Sink
-from tests.factories import TEMPLATES, make_environment, make_publication
-from tests.inbox.driver import calls, journeys, mails, report
-from tests.inbox.played import plan_of, rest, row_of
-from tests.temporal_env import Bench, FakeEmail, ServerClock, running_workers
+from tests.inbox.driver import calls, journeys, mails
+from tests.inbox.played import rest, row_of
+from tests.temporal_env import bench_of, calls_to, outbox_to, running_workers
 
-LAYOUT = "<html><body>{{ content }}<a href='{{ unsubscribe_url }}'>停止</a></body></html>"
 ELSEWHERE = p.Target(exit="elsewhere")
 MAIL = p.SendStep(id="mail", template="thanks", topic="nurture", on_skip=ELSEWHERE, on_fail=ELSEWHERE)
 HOOK = p.WebhookStep(id="hook", to="crm", on_fail=ELSEWHERE)
-
-
-@pytest.fixture(scope="module")
-def renderer() -> Iterator[Renderer]:
-    with Renderer() as one:
-        yield one
-
-
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    with Sink() as one:
-        yield one
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as one:
-        yield one
-
-
-async def _bench(server: WorkflowEnvironment, folder: Path, step: Any) -> Bench:
-    clock = ServerClock(await server.get_current_time())
-    publication = make_publication(
-        plans={"play": plan_of(step, rest(days=1), topic="nurture")},
-        templates={**TEMPLATES, "layouts/default.ja.html.j2": LAYOUT},
-    )
-    env = make_environment(folder, publication, clock=clock)  # type: ignore[arg-type]
-    report(
-        env, "form_submitted", email="taro@kaisha.example", properties={"form": "whitepaper"},
-        identity={"consent": True}, source="form", trust="verified",
-    )  # fmt: skip
-    return Bench(server, env, clock, FakeEmail(env))
 
 
 async def test_t13_mail_server_down_for_a_week_holds_the_journey(
     time_server: WorkflowEnvironment, tmp_path: Path, renderer: Renderer, sink: Sink
 ) -> None:
     sink.replies["RCPT"] = ["451 4.3.0 later"]
-    bench = await _bench(time_server, tmp_path, MAIL.model_copy(update={"holds": True}))
+    bench = await bench_of(time_server, tmp_path, MAIL.model_copy(update={"holds": True}), rest(days=1))
     env = bench.env
     sender = SmtpSender("127.0.0.1", sink.port, security="none")
-    outbox = Outbox(env, renderer, sender, Tokens(env.keys), "https://leadloop.example/")
+    outbox = outbox_to(env, renderer, sender)
     async with running_workers(env, bench.client, outbox):
         await bench.serve()
         (journey,) = journeys(env)
@@ -105,8 +66,8 @@ async def test_t13_webhook_that_fails_for_good_holds_the_journey(
     time_server: WorkflowEnvironment, tmp_path: Path, receiver: Receiver, codes: list[int]
 ) -> None:
     receiver.codes = codes
-    bench = await _bench(time_server, tmp_path, HOOK.model_copy(update={"holds": True}))
-    outside = CallOutbox(bench.env, webhooks={"crm": Endpoint(url=receiver.url)})  # type: ignore[arg-type]
+    bench = await bench_of(time_server, tmp_path, HOOK.model_copy(update={"holds": True}), rest(days=1))
+    outside = calls_to(bench.env, receiver.url)
     async with running_workers(bench.env, bench.client, bench.email, outside):
         await bench.serve()
         (journey,) = journeys(bench.env)
@@ -132,7 +93,7 @@ async def test_t13_turn_that_fails_for_an_hour_holds_the_journey(
     time_server: WorkflowEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A defect of the engine: it is tried again for an hour, then a person is told; then it goes on."""
-    bench = await _bench(time_server, tmp_path, rest("first", days=2))
+    bench = await bench_of(time_server, tmp_path, rest("first", days=2), rest(days=1))
     attempts: list[int] = []
 
     def broken(*_: Any) -> None:
@@ -169,7 +130,7 @@ async def test_t13_turn_that_fails_for_an_hour_holds_the_journey(
 async def test_turn_that_failed_a_while_and_then_went_well_begins_to_count_anew(
     time_server: WorkflowEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = await _bench(time_server, tmp_path, rest("first", days=2))
+    bench = await bench_of(time_server, tmp_path, rest("first", days=2), rest(days=1))
 
     def broken(*_: Any) -> None:
         raise KeyError

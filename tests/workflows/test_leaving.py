@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,24 +12,18 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.testing import WorkflowEnvironment
 
-from leadloop.delivery.calls import CallOutbox
-from leadloop.delivery.outbox import Outbox
 from leadloop.delivery.render import Renderer
 from leadloop.delivery.smtp import SmtpSender
-from leadloop.delivery.tokens import Tokens
 from leadloop.inbox.applier import apply_once
 from leadloop.inbox.doctor import examine
 from leadloop.language import plan as p
-from leadloop.settings import Endpoint
 from leadloop.storage.tables import Enrolment, EnrolmentStatus, MessageStatus
-from tests.delivery.receiver import Receiver, receiving
+from tests.delivery.receiver import Receiver
 from tests.delivery.sink import Sink
-from tests.factories import TEMPLATES, make_environment, make_publication, make_workspace
 from tests.inbox.driver import calls, journeys, mails, report
-from tests.inbox.played import END, plan_of, rest, row_of
-from tests.temporal_env import Bench, FakeEmail, ServerClock, running_workers
+from tests.inbox.played import END, rest, row_of
+from tests.temporal_env import Bench, bench_of, calls_to, outbox_to, running_workers
 
-LAYOUT = "<html><body>{{ content }}<a href='{{ unsubscribe_url }}'>停止</a></body></html>"
 SEND = p.SendStep(id="mail", template="thanks", topic="nurture", on_skip=END, on_fail=END)
 HOOK = p.WebhookStep(id="hook", to="crm", on_fail=END)
 COOLDOWN = p.RecycleStep(
@@ -40,24 +34,6 @@ Hook = Callable[[], None]
 NIGHT = p.Calendar(open={FAR: (("03:00", "03:01"),)})
 """Not open while the test runs, whatever day it is: the server's time begins now."""
 AT_NIGHT = p.Limits(send_window=p.SendWindow(calendar="night"))
-
-
-@pytest.fixture(scope="module")
-def renderer() -> Iterator[Renderer]:
-    with Renderer() as one:
-        yield one
-
-
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    with Sink() as one:
-        yield one
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as one:
-        yield one
 
 
 @asynccontextmanager
@@ -74,22 +50,11 @@ async def _entered(
 ) -> AsyncIterator[tuple[Bench, Enrolment]]:
     """Play a scenario of these steps for one lead; `opened` is called when a mail got as far as RCPT,
     `written` when it is out and the server has not answered."""
-    clock = ServerClock(await server.get_current_time())
-    publication = make_publication(
-        plans={"play": plan_of(*steps, rest(), topic="nurture")},
-        workspace=make_workspace(**workspace),
-        templates={**TEMPLATES, "layouts/default.ja.html.j2": LAYOUT},
-    )
-    env = make_environment(folder, publication, clock=clock)  # type: ignore[arg-type]
+    bench = await bench_of(server, folder, *steps, rest(), **workspace)
+    env = bench.env
     sender = _Sender("127.0.0.1", sink.port, security="none")
     sender.opened, sender.written = opened, written
-    outbox = Outbox(env, renderer, sender, Tokens(env.keys), "https://leadloop.example/")
-    outside = CallOutbox(env, webhooks={"crm": Endpoint(url=receiver.url)})  # type: ignore[arg-type]
-    bench = Bench(server, env, clock, FakeEmail(env))
-    report(
-        env, "form_submitted", email="taro@kaisha.example", properties={"form": "whitepaper"},
-        identity={"consent": True}, source="form", trust="verified",
-    )  # fmt: skip
+    outbox, outside = outbox_to(env, renderer, sender), calls_to(env, receiver.url)
     async with running_workers(env, bench.client, outbox, outside):
         await bench.serve()
         (journey,) = journeys(env)
