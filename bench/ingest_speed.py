@@ -1,6 +1,7 @@
 """Measure how many events `POST /v1/events` takes, with `leadloop serve` as it is.
 
     python -m bench.ingest_speed [--seconds 10] [--connections 8] [--database sqlite|postgresql|both]
+                                 [--full]
 
 The load comes from `wrk`, on the same processors. Requests carry an API key, every event has an id of its
 own, and each answer comes after a commit with fsync. Ten thousand people act, known before the clock
@@ -11,6 +12,8 @@ Two loads. *At full speed* each connection asks again as soon as it is answered:
 time of an answer is then connections times batch by rate, whatever the server does. *Paced*, each of 16
 connections rests 75 to 125 ms between two requests: about 2,500 events/s while answers take 25 ms, and fewer
 than 2,000 where they take more than 60. That tells how long an answer takes at the rate of the target.
+
+`--full`: all of it again in a database of ten times as many people, so that it shows whether size matters.
 """
 
 from __future__ import annotations
@@ -128,11 +131,11 @@ def serving(database_url: str, folder: Path) -> Iterator[Server]:
             process.terminate()
 
 
-def meet_people(server: Server) -> None:
+def meet_people(server: Server, people: int) -> None:
     """Make the people's leads, so that the clock sees known ones."""
     headers = {"Authorization": f"Bearer {server.key}"}
     with httpx.Client(timeout=60) as client:
-        for first in range(0, PEOPLE, 1000):
+        for first in range(0, people, 1000):
             items = [
                 {"type": "identify", "email": f"person{number}@company{number % 500}.co.jp"}
                 for number in range(first, first + 1000)
@@ -141,14 +144,21 @@ def meet_people(server: Server) -> None:
 
 
 def load(
-    server: Server, batch: int, seconds: int, connections: int, folder: Path, *, paced: bool = False
+    server: Server,
+    batch: int,
+    seconds: int,
+    connections: int,
+    folder: Path,
+    people: int,
+    *,
+    paced: bool = False,
 ) -> Result:
     """Let wrk post for some seconds."""
     delay = "function delay() return math.random({}, {}) end".format(*PACED_REST) if paced else ""
     script = folder / "load.lua"
     script.write_text(
         _SCRIPT.format(
-            run=f"{batch}-{time.time_ns()}", people=PEOPLE, batch=batch, key=server.key, delay=delay
+            run=f"{batch}-{time.time_ns()}", people=people, batch=batch, key=server.key, delay=delay
         )
     )
     done = subprocess.run(  # noqa: S603
@@ -191,7 +201,7 @@ def check_fsync(database_url: str) -> None:
         sys.exit("the PostgreSQL of TEST_DATABASE_URL does not wait for its disk; nothing was measured")
 
 
-def measure(name: str, database_url: str, seconds: int, connections: int) -> list[Row]:
+def measure(name: str, database_url: str, seconds: int, connections: int, people: int) -> list[Row]:
     """Measure one database: batches at full speed, batches at the target's rate, one event a request."""
     folder = Path(tempfile.mkdtemp(prefix="leadloop-bench-"))
     rows = []
@@ -199,21 +209,21 @@ def measure(name: str, database_url: str, seconds: int, connections: int) -> lis
         with serving(database_url or f"sqlite:///{folder / 'leadloop.db'}", folder) as server:
             if database_url:
                 check_fsync(database_url)
-            meet_people(server)
-            load(server, BATCH, 2, connections, folder)
+            meet_people(server, people)
+            load(server, BATCH, 2, connections, folder, people)
             for label, batch, many, paced in (
                 (f"batches of {BATCH}", BATCH, connections, False),
                 (f"batches of {BATCH}, paced", BATCH, PACED_CONNECTIONS, True),
                 ("one event a request", 1, connections, False),
             ):
                 before, computed = stored(server.database_url), processor_seconds(server.process_id)
-                found = load(server, batch, seconds, many, folder, paced=paced)
+                found = load(server, batch, seconds, many, folder, people, paced=paced)
                 computed = processor_seconds(server.process_id) - computed
                 accepted = (found.requests - found.refused) * batch
                 if stored(server.database_url) - before < accepted:
                     sys.exit(f"{name}: events that were answered with 202 are not in the database")
                 rate, has_target = accepted / found.seconds, batch == BATCH
-                title = f"ingest, {label}, {name}"
+                title = f"ingest, {label}, {name}" + (f", {people:,} people" if people != PEOPLE else "")
                 rows.append(record(title, rate, "events/s", at_least=2000 if has_target else None))
                 rows.append(record(f"{title}, p99", found.p99, "ms", at_most=50 if has_target else None))
                 each = computed / max(1, accepted) * 1e6
@@ -232,16 +242,19 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--database", choices=("sqlite", "postgresql", "both"), default="both")
+    parser.add_argument("--full", action="store_true", help=f"also with {10 * PEOPLE:,} people")
     arguments = parser.parse_args()
     if shutil.which("wrk") is None:
         print("ingest: there is no wrk on the PATH (Debian: apt-get install wrk); nothing was measured")
         return 1
     rows: list[Row] = []
-    if arguments.database in ("sqlite", "both"):
-        rows += measure("SQLite", "", arguments.seconds, arguments.connections)
-    if arguments.database in ("postgresql", "both"):
-        with postgres_server(fsync=True) as address, fresh_database(address) as url:
-            rows += measure("PostgreSQL", url, arguments.seconds, arguments.connections)
+    seconds, connections = arguments.seconds, arguments.connections
+    for people in (PEOPLE, 10 * PEOPLE) if arguments.full else (PEOPLE,):
+        if arguments.database in ("sqlite", "both"):
+            rows += measure("SQLite", "", seconds, connections, people)
+        if arguments.database in ("postgresql", "both"):
+            with postgres_server(fsync=True) as address, fresh_database(address) as url:
+                rows += measure("PostgreSQL", url, seconds, connections, people)
     return 0 if all(row["ok"] for row in rows) else 1
 
 
