@@ -22,8 +22,8 @@ from leadloop.inbox.apply import Application
 from leadloop.inbox.entry import REPEATED, journey_of, repeated
 from leadloop.inbox.entry_events import ENROL_REQUESTED, ENTRY_DUE, Asked, asked
 from leadloop.inbox.entry_history import KnownHistory
-from leadloop.inbox.entry_rules import Refusal, has_turn_to_take, refused
-from leadloop.inbox.lead_rows import LeadRows
+from leadloop.inbox.entry_rules import Refusal, asks_for_facts, has_turn_to_take, refused
+from leadloop.inbox.lead_rows import LeadRows, read_facts_ahead
 from leadloop.inbox.newly_published import read_notes
 from leadloop.inbox.operations.scenario_pauses import scenario_pause
 from leadloop.inbox.records_of import record_of, runs_for_record
@@ -81,6 +81,7 @@ class EnteringTogether:
         record_key = record_of(plan, request, stored.publication.workspace) or ""
         self._history = KnownHistory(session, plan.scenario, ids, record_key)
         self._open = _open_journeys(session, ids) if plan.group is not None else {}
+        self._rows = read_facts_ahead(session, list(leads)) if asks_for_facts(plan) else {}
         self._visiting = visiting
         self._apart = _busy(session, ids, self._now)
         if not visiting:
@@ -97,7 +98,7 @@ class EnteringTogether:
         if lead.id in self._apart:
             return Outcome("apart")
         self._request.id = new_id()
-        rows = LeadRows(self._session, lead)
+        rows = self._rows.get(lead.id) or LeadRows(self._session, lead)
         rows.history = self._history
         if self._plan.group is not None:
             rows.journeys = self._open.get(lead.id, [])

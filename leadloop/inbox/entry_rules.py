@@ -77,7 +77,7 @@ def refused(application: Application, wish: Asked) -> Refusal | None:
     if runs_for_record(plan) and not wish.record_key:
         return Refusal("no_record")
     # Facts cost queries, and most scenarios ask for none.
-    facts = entering_values(application, plan, wish.cause, wish.record_key) if _asks(plan) else {}
+    facts = entering_values(application, plan, wish.cause, wish.record_key) if asks_for_facts(plan) else {}
     try:
         if plan.audience is not None and not must_be_true(plan.audience, facts):
             return Refusal("audience")
@@ -98,6 +98,12 @@ def restarts(application: Application, wish: Asked, open_journey: Enrolment) -> 
     return wish.plan.reentry.mode == "always" and open_journey.lead_id == application.lead.id
 
 
+def asks_for_facts(plan: Plan) -> bool:
+    """Return whether entering asks conditions about the lead: an audience, a goal or an exit."""
+    conditions = (*plan.goal, *plan.exit_when)
+    return plan.audience is not None or any(isinstance(match, WhenMatch) for match in conditions)
+
+
 def has_turn_to_take(session: Session, journey: Enrolment, now: datetime) -> bool:
     """Return whether a journey's next turn may be taken already, so that it may be about to end."""
     if journey.status != EnrolmentStatus.RUNNING or journey.turn_no == 0:
@@ -115,11 +121,6 @@ def has_turn_to_take(session: Session, journey: Enrolment, now: datetime) -> boo
     if session.exec(met).first() is not None:
         return True
     return journey.locked_at is None and journey.due_at is not None and journey.due_at <= now
-
-
-def _asks(plan: Plan) -> bool:
-    conditions = (*plan.goal, *plan.exit_when)
-    return plan.audience is not None or any(isinstance(match, WhenMatch) for match in conditions)
 
 
 def _again(application: Application, wish: Asked) -> Refusal | None:

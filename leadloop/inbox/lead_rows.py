@@ -149,6 +149,31 @@ def read_ahead(session: Session, publication: Publication, leads: Sequence[Lead]
     return found
 
 
+def read_facts_ahead(session: Session, leads: Sequence[Lead]) -> dict[str, LeadRows]:
+    """Read what conditions ask of several locked leads: points, deals, companies; by id of the lead."""
+    ids = [lead.id for lead in leads]
+    lines, readings = read_lines(session, ids), read_readings(session, ids)
+    held = _companies(session, leads)
+    deals = OpenDeals(session, leads)
+    found = {}
+    for lead in leads:
+        rows = found[lead.id] = LeadRows(session, lead)
+        rows.ledger = LeadLedger(
+            session,
+            lead.id,
+            lines=lines.get(lead.id, ()),
+            readings=readings.get(lead.id, ()),
+            dues=rows.dues,
+        )
+        rows.deals = deals
+        rows._held = held
+    return found
+
+
+def _companies(session: Session, leads: Iterable[Lead]) -> list[Company]:
+    return _all(session, _COMPANIES, sorted({lead.company_id for lead in leads if lead.company_id}))
+
+
 def _read_ahead(
     session: Session,
     publication: Publication,
@@ -164,9 +189,8 @@ def _read_ahead(
     paused = _by(lambda row: row.lead_id, pauses.open_suppressions_of(session, ids))
     dues = _by(lambda row: row.lead_id, _all(session, _DUES, ids))
     lines, readings = read_lines(session, ids), read_readings(session, ids)
-    companies = {lead.company_id for lead in leads if lead.company_id}
     held = [
-        *_all(session, _COMPANIES, sorted(companies)),
+        *_companies(session, leads),
         *_all(session, _MESSAGES, sorted({event.message_id for event in events if event.message_id})),
     ]
     deals = OpenDeals(session, leads)

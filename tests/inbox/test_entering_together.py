@@ -26,6 +26,7 @@ from tests.inbox.seminars import environment, plan, when
 MANUAL = p.ManualMatch()
 WAIT = p.WaitStep(id="w", wait=p.WaitSpec(span=p.Span(amount=30, unit="days")))
 JAPAN = when('lead.country == "JP"', lead__country="text")
+TYPES = {"lead__country": "text", "lead__band__engagement": "text"}
 AGAIN = p.Reentry(mode="after_exit", cooldown=p.Span(amount=7, unit="days"), most=3)
 PER_RUN = {"id", "enrolment_id", "cause_event_id", "causation_id", "publication_id", "token", "subject_id"}
 PER_RUN |= {"bulk"}  # wakes of many at once let others go first
@@ -163,9 +164,13 @@ def test_together_and_one_by_one_agree_in_answers_and_rows(
 
 
 def test_the_number_of_statements_does_not_grow_with_the_leads(tmp_path: Path, clock: ManualClock) -> None:
-    env = environment(tmp_path, clock, care(audience=None))
+    hot = when('lead.country == "JP" && lead.band.engagement != "hot"', **TYPES)
+    env = environment(tmp_path, clock, care(audience=hot))
     with env.database.write() as session:
-        names = [make_lead(session, env, country="JP").id for _ in range(60)]
+        beta = Company(name="ベータ", created_at=clock.now())
+        session.add(beta)
+        session.flush()
+        names = [make_lead(session, env, country="JP", company=beta).id for _ in range(60)]
     counts = []
     for some in (names[:10], names[10:]):
         statements: list[str] = []
