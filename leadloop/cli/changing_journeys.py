@@ -43,7 +43,8 @@ def pause(
         ClockWord | None,
         typer.Option(
             "--clock",
-            help="What waits do meanwhile: go on (by default), stand still, or begin again.",
+            help="What waits do meanwhile: go on (by default), stand still, or begin again. A wait until a "
+            "date ends on it.",
             show_default=False,
         ),
     ] = None,

@@ -157,6 +157,14 @@ def test_clock_stands_still_while_sales_works_on_the_lead(tmp_path: Path, clock:
     assert at(play(publication, deeds=sales), "ends: done") == ends
 
 
+@pytest.mark.parametrize("clock", ["run", "freeze", "restart"])
+def test_wait_until_a_date_is_not_shifted_by_sales(tmp_path: Path, clock: str) -> None:
+    steps = "  - {id: rest, wait: {until: 2026-11-21, at: 10:00}}\n" + DONE
+    publication = published(tmp_path, steps, f"pause_clock: {clock}\n")
+    sales = (deed(1, "deal_opened", deal="d1"), deed(3, "deal_lost", deal="d1", reason="timing"))
+    assert at(play(publication, deeds=sales), "ends: done") == "11-21 10:00"
+
+
 def test_goal_and_exit_end_the_journey_with_the_reason(tmp_path: Path) -> None:
     header = "goal: {event: milestone_reached, milestone: done}\nexit_when:\n  - {event: deal_opened}\n"
     publication = published(tmp_path, "  - wait: 9 days\n" + DONE, header)
