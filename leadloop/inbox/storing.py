@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
 from leadloop.inbox.incoming import IngestResult, Key, Prepared, Ready
@@ -23,8 +24,12 @@ EVENTS = "events"
 """Topic of the news that events were accepted."""
 OWN = "engine"
 """Source of the events that the engine itself reports."""
-_STORED_KEY = select(EventKey.external_id, EventKey.body_hmac, EventKey.event_id)
+_STORED_KEY = select(EventKey.external_id, EventKey.body_hmac, EventKey.event_id).where(
+    EventKey.source == bindparam("source")
+)
+_EXTERNAL_ID = col(EventKey.external_id)
 _SUBJECT = select(Event.id, Event.subject_id)
+_EVENT_ID = col(Event.id)
 
 
 def store(session: Session, env: Environment, prepared: Prepared) -> list[IngestResult]:
@@ -166,16 +171,15 @@ class _Storing:
         """Return body hash and event of the keys that are stored."""
         found: dict[Key, tuple[str, str]] = {}
         for source, group in groupby(sorted(set(keys)), key=lambda key: key[0]):
-            statement = _STORED_KEY.where(col(EventKey.source) == source)
             ids = [external_id for _, external_id in group]
             for external_id, body_hmac, event_id in rows_of_each(
-                self.session, statement, col(EventKey.external_id), ids
+                self.session, _STORED_KEY, _EXTERNAL_ID, ids, source=source
             ):
                 found[source, external_id] = (body_hmac, event_id)
         return found
 
     def _subjects(self, event_ids: Iterable[str]) -> dict[str, str]:
-        rows = rows_of_each(self.session, _SUBJECT, col(Event.id), event_ids)
+        rows = rows_of_each(self.session, _SUBJECT, _EVENT_ID, event_ids)
         return dict(rows)
 
 

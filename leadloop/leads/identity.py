@@ -28,6 +28,8 @@ _BY_EMAIL: Any = (
     .join(Lead, col(Lead.id) == col(Identity.lead_id))
     .where(Identity.kind == EMAIL)
 )
+_VALUE: Any = col(Identity.value_hmac)
+_LEAD_ID: Any = col(Lead.id)
 _BY_ID: Any = select(
     col(Lead.id).label("name"), col(Lead.id).label("lead_id"), col(Lead.merged_into), col(Lead.erased_at)
 )
@@ -81,12 +83,12 @@ def find_or_create_lead(
 
 def leads_named(session: Session, hashes: Iterable[str]) -> dict[str, Named]:
     """Return the leads that mail addresses name, by the hash of the address."""
-    return _followed(session, rows_of_each(session, _BY_EMAIL, col(Identity.value_hmac), hashes))
+    return _followed(session, rows_of_each(session, _BY_EMAIL, _VALUE, hashes))
 
 
 def leads_by_id(session: Session, ids: Iterable[str]) -> dict[str, Named]:
     """Return the leads that ids name, by id."""
-    return _followed(session, rows_of_each(session, _BY_ID, col(Lead.id), ids))
+    return _followed(session, rows_of_each(session, _BY_ID, _LEAD_ID, ids))
 
 
 def create_leads(

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import Table, TextClause, insert, text
+from sqlalchemy import Insert, Table, TextClause, insert, text
 from sqlmodel import Session, SQLModel
 
 Row = dict[str, Any]
@@ -35,7 +35,7 @@ def insert_rows(session: Session, model: type[SQLModel], rows: Sequence[Row]) ->
     if connection.dialect.name == "postgresql":
         connection.execute(_insert_json(table, tuple(rows[0])), {"rows": _json(rows)})
     else:
-        connection.execute(insert(table), list(rows))
+        connection.execute(_insert(table), list(rows))
 
 
 def insert_new(
@@ -66,6 +66,11 @@ def _defaults(model: type[SQLModel]) -> tuple[tuple[str, Callable[[], Any]], ...
         for name, field in model.model_fields.items()
         if not field.is_required()
     )
+
+
+@lru_cache
+def _insert(table: Table) -> Insert:
+    return insert(table)
 
 
 @lru_cache
