@@ -21,8 +21,8 @@ from leadloop.inbox.due import run_due
 from leadloop.inbox.editions import run_editions
 from leadloop.inbox.erasure import erase_lead
 from leadloop.inbox.ingest import IncomingEvent, ingest
-from leadloop.inbox.operations.log import Caller
 from leadloop.inbox.operations.loop import run_operations
+from leadloop.inbox.operations.sending import KILL_SWITCH
 from leadloop.inbox.rebuild import begin_rebuild, rebuild_next
 from leadloop.inbox.turn import TurnGapError
 from leadloop.keys import Keys
@@ -39,8 +39,9 @@ from tests.model.people import People
 from tests.model.world import Verdict
 
 _T = TypeVar("_T")
+WAITS = "waits"
+"""A notice that is not handed over now."""
 _Row = TypeVar("_Row", Offer, Task)
-CALLER = Caller("tests")
 _SOURCES = {
     "form_submitted": "form",
     "lead_created": "import",
@@ -182,13 +183,17 @@ class Engine(People):
         return self.surviving(lambda: turn(self.env, enrolment_id, turn_no, generation)).status
 
     def hand_over(self, message_id: str, generation: int) -> str:
-        """Deliver as the activity does; a dead attempt is followed by another one."""
+        """Deliver as the activity does; a dead attempt is followed by another one.
+
+        A notice waits while all mails are stopped: its activity tries again later.
+        """
         self.server.current.message_id = message_id
         while True:
             try:
                 return self.outbox.deliver(message_id, generation)
-            except RetryLaterError:
-                continue
+            except RetryLaterError as error:
+                if error.code == KILL_SWITCH:
+                    return WAITS
             except Killed:
                 self.deaths += 1
                 if self._status(message_id) == MessageStatus.SENDING:

@@ -46,6 +46,7 @@ from leadloop.contracts import (
     journeys_queue,
 )
 from leadloop.inbox.causes import cause_of
+from leadloop.inbox.operations.sending import KILL_SWITCH, is_stopped
 from leadloop.inbox.relay import Relay
 from leadloop.inbox.sweeper import sweep
 from leadloop.inbox.turn import EMAIL_PROVIDER
@@ -54,7 +55,7 @@ from leadloop.storage.tables import Call, CallStatus, Enrolment, Event, Message,
 from tests import temporal_env
 from tests.factories import ManualClock
 from tests.inbox.driver import journeys
-from tests.model.engine import Engine
+from tests.model.engine import WAITS, Engine
 from tests.model.hazards import Killed, MortalDatabase
 from tests.temporal_env import UNSANDBOXED, WORKSPACE, time_skipping_server
 from workflows.journey import JourneyWorkflow
@@ -100,7 +101,10 @@ class Stage:
     @activity.defn(name=SEND_MESSAGE, no_thread_cancel_exception=True)
     def send_message(self, request: SendRequest) -> SendReply:
         assert self.engine is not None
-        return SendReply(status=self.engine.hand_over(request.message_id, request.generation))
+        status = self.engine.hand_over(request.message_id, request.generation)
+        if status == WAITS:
+            raise ApplicationError(KILL_SWITCH)
+        return SendReply(status=status)
 
     @activity.defn(name=MAKE_CALL, no_thread_cancel_exception=True)
     def make_call(self, request: CallRequest) -> CallReply:
@@ -271,6 +275,8 @@ class TemporalEngine(Engine):
             unsent = select(Message.id).where(
                 col(Message.status).in_((MessageStatus.NEW, MessageStatus.SENDING))
             )
+            if is_stopped(session):  # notices wait until mails may go again
+                unsent = unsent.where(Message.kind == "mail")
             uncalled = select(Call.id).where(col(Call.status).in_((CallStatus.NEW, CallStatus.CALLING)))
             return session.exec(unsent).first() is None and session.exec(uncalled).first() is None
 

@@ -137,6 +137,8 @@ class World(Story):
         if message.status != "new":  # what came in ended its journey
             return
         refusal = self._no_mail(message, journey)
+        if refusal is None and message.kind == "notice" and self.mails_stopped:  # it is tried again later
+            return
         hold = self._hold(message) if refusal is None and message.kind == "mail" else None
         if refusal is not None:
             message.status, message.reason = "skipped", refusal
