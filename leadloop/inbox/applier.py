@@ -15,6 +15,7 @@ from sqlmodel import Session, col, select
 from leadloop.inbox.apply import Application
 from leadloop.inbox.lead_rows import read_ahead
 from leadloop.inbox.wakes import gather_wakes
+from leadloop.scoring.ledger import gather_lines
 from leadloop.storage.database import (
     DatabaseAwayError,
     RowMissingError,
@@ -109,7 +110,7 @@ def _apply_together(env: Environment, lead_ids: Sequence[str]) -> tuple[int, lis
         stored = env.publications.current(session)
         rows = read_ahead(session, stored.publication, leads)
         now = env.clock.now()
-        with gather_wakes(session):
+        with gather_wakes(session), gather_lines(session):
             for lead in leads:
                 application = Application(session, env, lead, now, stored=stored, rows=rows[lead.id])
                 applied += application.apply_unguarded()

@@ -18,6 +18,7 @@ from sqlmodel import col, select
 from leadloop.inbox.due_rows import ENTRY
 from leadloop.inbox.entry_events import ENTRY_DUE, Asked, entry_digest
 from leadloop.journey.calendar import add_span, resolve_wait
+from leadloop.journey.once import OncePer
 from leadloop.journey.schedule import next_instant, zone_of
 from leadloop.language.plan import (
     Cron,
@@ -25,6 +26,7 @@ from leadloop.language.plan import (
     Entry,
     InactiveMatch,
     Plan,
+    Publication,
     ScheduleMatch,
     SegmentMatch,
     Span,
@@ -197,13 +199,24 @@ def _stays(row: Due, timer: Timer, now: datetime) -> bool:
     return same_entry and row.detail.get("at") == timer.detail["at"]
 
 
+def _entries_by_time(publication: Publication) -> list[tuple[Plan, int]]:
+    return [
+        (plan, index)
+        for plan in publication.plans.values()
+        for index, entry in enumerate(plan.entry)
+        if isinstance(entry.match, InactiveMatch | DateMatch | ScheduleMatch)
+    ]
+
+
+_timed_entries = OncePer(_entries_by_time)
+
+
 def _timers(application: Application) -> Iterator[Timer]:
     lead = application.lead
-    for plan in application.publication.plans.values():
-        for index in range(len(plan.entry)):
-            for timer in _entry_timers(application, plan, index):
-                gone = lead.erased_at is not None
-                yield Timer(plan, index, lead.id, None, timer.record) if gone else timer
+    for plan, index in _timed_entries(application.publication):
+        for timer in _entry_timers(application, plan, index):
+            gone = lead.erased_at is not None
+            yield Timer(plan, index, lead.id, None, timer.record) if gone else timer
 
 
 def _entry_timers(application: Application, plan: Plan, index: int) -> Iterator[Timer]:

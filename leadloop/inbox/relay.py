@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -82,14 +82,29 @@ class Relay:
     """The search attributes are registered; turns false for good where the server says otherwise."""
     pace: Pace = field(default_factory=Pace)
     _woken: dict[tuple[str, int], float] = field(default_factory=dict)
+    _sent: dict[str, str] = field(default_factory=dict)
+    """Wakes that were sent and are not deleted yet: token by enrolment."""
+    _deleting: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
         self._due_watch = Watch(self.env, TURNS, self._earliest_due)
 
     async def run_once(self) -> int:
-        """Send what is asked for now, at the pace that the service takes; return how many wakes were sent."""
+        """Send what is asked for now, and delete what was sent; return how many wakes were sent."""
+        sent = await self.run_round()
+        await self.settle()
+        return sent
+
+    async def run_round(self) -> int:
+        """Send what is asked for now, at the pace that the service takes; return how many wakes were sent.
+
+        What was sent is deleted beside the next rounds: they need not wait for their turn to write.
+        """
+        self._delete_sent()
         if self.pace.is_resting:
             return 0
+        if len(self._sent) >= _BATCH:  # else nothing but these might be found
+            await self.settle()
         calls = await asyncio.to_thread(self._collect)
         if not calls:
             return 0
@@ -105,9 +120,30 @@ class Relay:
         sent = [call for call, done in zip(calls, results, strict=True) if done]
         if sent:
             self.env.fail("after_signal")
-        if any(call.token for call in sent):
-            await asyncio.to_thread(self._forget, sent)
+        self._sent.update({call.enrolment_id: call.token for call in sent if call.token is not None})
+        self._delete_sent()
         return len(sent)
+
+    async def settle(self) -> None:
+        """Wait until the wakes that were sent are deleted."""
+        if self._deleting is not None:
+            await self._deleting
+
+    def _delete_sent(self) -> None:
+        """Begin to delete what was sent, where that is not going on. Raises the error of the last time."""
+        if self._deleting is not None and self._deleting.done():
+            done, self._deleting = self._deleting, None
+            done.result()
+        if self._sent and self._deleting is None:
+            self._deleting = asyncio.create_task(self._delete_all_sent())
+
+    async def _delete_all_sent(self) -> None:
+        while self._sent:
+            tokens = dict(self._sent)
+            await asyncio.to_thread(self._forget, tokens)
+            for enrolment_id, token in tokens.items():
+                if self._sent.get(enrolment_id) == token:
+                    del self._sent[enrolment_id]
 
     async def backlog(self) -> int:
         """Return about how many workflow tasks wait for a worker."""
@@ -125,7 +161,8 @@ class Relay:
     def _collect(self) -> list[_Call]:
         due = self._due_watch.is_due()
         with self.env.database.read() as session:
-            wakes = _with_journeys(session, _next_wakes(session))
+            asked = [wake for wake in _next_wakes(session) if self._sent.get(wake.enrolment_id) != wake.token]
+            wakes = _with_journeys(session, asked)
             calls = [self._call(session, enrolment, wake) for wake, enrolment in wakes]
             if due:
                 calls += self._due(
@@ -223,12 +260,11 @@ class Relay:
             rpc_timeout=_CALL_LIMIT,
         )
 
-    def _forget(self, calls: Sequence[_Call]) -> None:
+    def _forget(self, tokens: Mapping[str, str]) -> None:
         """Delete the wakes that were sent, unless they were asked for again meanwhile.
 
         One that somebody holds is being asked for again. It is left, so that nobody waits in a circle.
         """
-        tokens = {call.enrolment_id: call.token for call in calls if call.token is not None}
         with self.env.database.write() as session:
             rows = session.exec(
                 select(Wake.enrolment_id, Wake.token)

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import structlog
 from temporalio.client import Client
@@ -102,10 +103,12 @@ async def run_services(
             "backfill", lambda: 0 if gate_is_closed(env) else run_backfill(env), env, _BACKFILL_SECONDS, halt
         ),
         _in_thread("pruner", pruner.run_batch, env, _PRUNE_SECONDS, halt),
-        _loop("relay", relay.run_once, env, poll, stop, WAKES),
+        _loop("relay", relay.run_round, env, poll, stop, WAKES),
         _loop("watermark", keeper.run_once, env, _WATERMARK_SECONDS, stop),
         _loop("sweeper", sweep_once, env, _SWEEP_SECONDS, stop),
     )
+    with suppress(Exception):  # what is not deleted is sent once more after the next start
+        await relay.settle()
     await asyncio.to_thread(posts.close)
 
 

@@ -5,9 +5,10 @@ score(t) = min(cap, Σ pointsᵢ · 2^(−(t − tᵢ) / half-life)), over the e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
@@ -16,12 +17,15 @@ from leadloop.inbox.due_rows import LeadDues
 from leadloop.journey.points import score_of, shown, span_delta, span_seconds
 from leadloop.language.plan import ScoreModel
 from leadloop.storage.columns import new_id
+from leadloop.storage.inserting import insert_rows
 from leadloop.storage.tables import LeadScore, ScoreEntry
 
 __all__ = ["RESET", "LeadLedger", "Line", "score_at", "score_of", "shown", "span_delta", "span_seconds"]
 
 RESET = "reset"
 """Rule id of an entry after which the earlier ones no longer count."""
+
+_GATHERED = "leadloop_lines"
 
 _LINES = (
     select(
@@ -104,21 +108,26 @@ class LeadLedger:
         """Write one line, once per `entry_key`; return False where it was there already."""
         if entry_key in self._keys:
             return False
-        self.session.add(
-            ScoreEntry(
-                id=new_id(),
-                entry_key=entry_key,
-                lead_id=self.lead_id,
-                model=model,
-                rule_id=rule_id,
-                points=points,
-                event_id=event_id,
-                message_id=message_id,
-                ruleset_digest=ruleset_digest,
-                reason=reason,
-                at=at,
-            )
-        )
+        row: dict[str, Any] = {
+            "id": new_id(),
+            "entry_key": entry_key,
+            "lead_id": self.lead_id,
+            "model": model,
+            "rule_id": rule_id,
+            "points": points,
+            "event_id": event_id,
+            "message_id": message_id,
+            "ruleset_digest": ruleset_digest,
+            "reason": reason,
+            "at": at,
+            "entries": 1,
+            "equivalent": None,
+        }
+        gathered: list[dict[str, Any]] | None = self.session.info.get(_GATHERED)
+        if gathered is None:
+            self.session.add(ScoreEntry(**row))
+        else:
+            gathered.append(row)
         self._keep(Line(entry_key, model, rule_id, points, at, event_id, message_id))
         self._scores.pop(model, None)
         return True
@@ -160,6 +169,20 @@ class LeadLedger:
     def _keep(self, line: Line) -> None:
         self._lines.setdefault(line.model, []).append(line)
         self._keys.add(line.entry_key)
+
+
+@contextmanager
+def gather_lines(session: Session) -> Iterator[None]:
+    """Write the lines that are added in the block at its end, without an object for each.
+
+    Until then no statement finds them: the ledgers that they were added to know them.
+    """
+    gathered = session.info[_GATHERED] = list[dict[str, Any]]()
+    try:
+        yield
+    finally:
+        del session.info[_GATHERED]
+    insert_rows(session, ScoreEntry, gathered)
 
 
 def read_lines(session: Session, lead_ids: Sequence[str]) -> Mapping[str, list[Line]]:
