@@ -108,8 +108,8 @@ def _apply_together(env: Environment, lead_ids: Sequence[str]) -> tuple[int, lis
         left = [one for one in lead_ids if one not in locked]
         merged = _merged_of(session, left) if left else {}
         stored = env.publications.current(session)
-        rows = read_ahead(session, stored.publication, leads)
         now = env.clock.now()
+        rows = read_ahead(session, stored.publication, leads, now)
         with gather_wakes(session), gather_lines(session):
             for lead in leads:
                 application = Application(session, env, lead, now, stored=stored, rows=rows[lead.id])

@@ -13,8 +13,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from sqlmodel import col, select
-
 from leadloop.inbox.due_rows import ENTRY
 from leadloop.inbox.entry_events import ENTRY_DUE, Asked, entry_digest
 from leadloop.journey.calendar import add_span, resolve_wait
@@ -35,7 +33,7 @@ from leadloop.language.plan import (
 )
 from leadloop.storage.columns import new_id
 from leadloop.storage.environment import Environment
-from leadloop.storage.tables import Due, EventKey, Lead, Record
+from leadloop.storage.tables import Due, EventKey, Lead
 
 if TYPE_CHECKING:
     from leadloop.inbox.apply import Application
@@ -247,10 +245,7 @@ def _dates(application: Application, match: DateMatch) -> list[tuple[str, str]]:
         value = lead.fields.get(name) if name in lead.fields else getattr(lead, name, None)
         text = value.isoformat() if isinstance(value, datetime) else value
         return [("", text if isinstance(text, str) else "")]
-    records = application.session.exec(
-        select(Record).where(Record.kind == kind, Record.lead_id == lead.id).order_by(col(Record.key))
-    ).all()
-    values = [(record.key, record.fields.get(name)) for record in records]
+    values = [(record.key, record.fields.get(name)) for record in application.rows.records(kind)]
     return [(key, value if isinstance(value, str) else "") for key, value in values]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import bindparam
 from sqlmodel import Session, col, func, select
@@ -88,29 +88,34 @@ class KnownHistory(EntryHistory):
 
 
 class HistoryAhead(EntryHistory):
-    """Has read the last journeys of locked leads in some scenarios, without records; reads others when asked.
+    """Of several locked leads: what one of them asks about a scenario is read for all, once.
 
-    `scenarios` are those of each lead.
+    That holds for scenarios that run for leads. `scenarios` are those that are read at once.
     """
 
-    def __init__(self, session: Session, scenarios: Mapping[str, Collection[str]]) -> None:
+    def __init__(self, session: Session, lead_ids: Collection[str], scenarios: Collection[str]) -> None:
         super().__init__(session)
-        self._known: dict[tuple[str, str], Enrolment | None] = {
-            (scenario, lead_id): None for lead_id, names in scenarios.items() for scenario in names
-        }
-        if not self._known:
-            return
-        asked = {"scenarios": sorted({name for name, _ in self._known}), "subjects": sorted(scenarios)}
-        for row in session.exec(_OF_MANY, params=asked).all():
-            key = (row.scenario, row.subject_key)
-            if key in self._known and self._known[key] is None:
-                self._known[key] = row
+        self._leads = frozenset(lead_ids)
+        self._known: dict[tuple[str, str], Enrolment | None] = {}
+        if scenarios:
+            self._read(scenarios)
 
     def newest(self, wish: Asked) -> Enrolment | None:
         key = (wish.plan.scenario, wish.subject_key)
-        if wish.record_key or key not in self._known:
+        if wish.record_key or wish.subject_key not in self._leads:
             return super().newest(wish)
+        if key not in self._known:
+            self._read([wish.plan.scenario])
         return self._known[key]
 
     def began(self, wish: Asked) -> None:
         self._known.pop((wish.plan.scenario, wish.subject_key), None)
+
+    def _read(self, scenarios: Collection[str]) -> None:
+        keys = {(name, lead_id) for name in scenarios for lead_id in self._leads} - self._known.keys()
+        asked = {"scenarios": sorted(scenarios), "subjects": sorted({lead_id for _, lead_id in keys})}
+        self._known.update(dict.fromkeys(keys))
+        for row in self._session.exec(_OF_MANY, params=asked).all():
+            key = (row.scenario, row.subject_key)
+            if key in keys and self._known[key] is None:
+                self._known[key] = row

@@ -87,7 +87,7 @@ class LeadReader:
         self._put_company(facts, zone)
         self.put_scores(facts, now)
         facts.update(self.company_scores(company_scores_read(self._publication)))
-        LeadPast(self._session, lead, workspace, zone, now).bind(facts)
+        LeadPast(self._session, lead, workspace, zone, now, self._rows.earlier).bind(facts)
         return facts
 
     def company_scores(self, models: Collection[str]) -> dict[str, FactValue]:

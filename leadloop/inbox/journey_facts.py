@@ -146,7 +146,9 @@ def entering_values(
     values = dict(application.facts)
     values.update(run_facts(event.properties, declared, application.now, lead.cycle, application.zone))
     values.update(_record_facts(application.session, workspace, application.zone, plan, record_key)[0])
-    EnteringPast(application.session, lead, workspace, application.zone, application.now).bind(values)
+    earlier = application.rows.earlier
+    past = EnteringPast(application.session, lead, workspace, application.zone, application.now, earlier)
+    past.bind(values)
     return values
 
 
@@ -221,6 +223,7 @@ def _read(application: Application, enrolment: Enrolment, plan: Plan) -> _Read:
         enrolment,
         plan,
         enrolment.state.get("arrivals") or {},
+        application.rows.earlier,
     )
     past.bind(values)
     dates = {

@@ -7,8 +7,10 @@ leads, has all of them read ahead (`read_ahead`): each statement brings the rows
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import BindParameter, bindparam
 from sqlmodel import Session, SQLModel, col, select
@@ -16,10 +18,12 @@ from sqlmodel import Session, SQLModel, col, select
 from leadloop.inbox.due_rows import LeadDues
 from leadloop.inbox.entry_events import plans_entered_by
 from leadloop.inbox.entry_history import EntryHistory, HistoryAhead
-from leadloop.language.plan import Publication
+from leadloop.inbox.questions import asked_of_leads
+from leadloop.journey.past import begins
+from leadloop.language.plan import Did, Publication, Workspace
 from leadloop.leads import consent, pauses
 from leadloop.sales.deals import OpenDeals
-from leadloop.scoring.earlier_events import EarlierEvents, read_earlier, read_seqs
+from leadloop.scoring.earlier_events import EVER, EarlierEvents, read_earlier, read_seqs
 from leadloop.scoring.ledger import LeadLedger, read_lines, read_readings
 from leadloop.scoring.rules import last_counted, looks_back
 from leadloop.storage.switches import BACKFILL, SCENARIO_PAUSE, read_switches
@@ -32,9 +36,12 @@ from leadloop.storage.tables import (
     Event,
     Lead,
     Message,
+    Record,
     TopicSuppression,
 )
 
+_ZONES = timedelta(days=2)
+"""More than what days differ by from zone to zone."""
 _Row = TypeVar("_Row", bound=SQLModel)
 
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
@@ -54,6 +61,7 @@ _ARMED = (
     .order_by(col(ArmedWait.enrolment_id), col(ArmedWait.branch))
 )
 _DUES = select(Due).where(col(Due.lead_id).in_(_IDS))
+_RECORDS = select(Record).where(col(Record.lead_id).in_(_IDS)).order_by(col(Record.key))
 _COMPANIES = select(Company).where(col(Company.id).in_(_IDS))
 _MESSAGES = select(Message).where(col(Message.id).in_(_IDS))
 
@@ -67,6 +75,7 @@ class LeadRows:
         self._pending: list[Event] | None = None
         self._armed: list[ArmedWait] | None = None
         self._consents: frozenset[consent.Written] | None = None
+        self._records: list[Record] | None = None
         self._held: Sequence[object] = ()
         """The session knows rows for as long as somebody holds them."""
 
@@ -86,6 +95,13 @@ class LeadRows:
         if self._armed is not None:
             return [row for row in self._armed if row.enrolment_id in wanted]
         return _all(self._session, _ARMED, wanted)
+
+    def records(self, kind: str) -> list[Record]:
+        """Return the records of a kind that name the lead, in the order of their keys."""
+        rows = self._records
+        if rows is None:
+            rows = _all(self._session, _RECORDS, [self._lead.id])
+        return [row for row in rows if row.kind == kind]
 
     def waits_changed(self) -> None:
         """Say that waits were armed or disarmed."""
@@ -136,7 +152,9 @@ def pending_of(session: Session, subject_id: str) -> list[Event]:
     return _all(session, _PENDING, [subject_id])
 
 
-def read_ahead(session: Session, publication: Publication, leads: Sequence[Lead]) -> dict[str, LeadRows]:
+def read_ahead(
+    session: Session, publication: Publication, leads: Sequence[Lead], now: datetime
+) -> dict[str, LeadRows]:
     """Read what applying their pending events will ask of several locked leads; by id of the lead."""
     ids = [lead.id for lead in leads]
     found = {lead.id: LeadRows(session, lead) for lead in leads}
@@ -145,7 +163,7 @@ def read_ahead(session: Session, publication: Publication, leads: Sequence[Lead]
     for lead in leads:
         found[lead.id]._pending = pending.get(lead.id, [])
     if living:
-        _read_ahead(session, publication, living, pending, found)
+        _read_ahead(session, publication, living, pending, found, now)
     return found
 
 
@@ -180,6 +198,7 @@ def _read_ahead(
     leads: Sequence[Lead],
     pending: Mapping[str, Sequence[Event]],
     found: Mapping[str, LeadRows],
+    now: datetime,
 ) -> None:
     ids = [lead.id for lead in leads]
     events = [event for one in ids for event in pending[one]]
@@ -188,6 +207,7 @@ def _read_ahead(
     armed = _by(lambda row: row.lead_id, _all(session, _ARMED, [row.id for row in open_journeys]))
     paused = _by(lambda row: row.lead_id, pauses.open_suppressions_of(session, ids))
     dues = _by(lambda row: row.lead_id, _all(session, _DUES, ids))
+    records = _by(lambda row: row.lead_id or "", _all(session, _RECORDS, ids))
     lines, readings = read_lines(session, ids), read_readings(session, ids)
     held = [
         *_companies(session, leads),
@@ -210,21 +230,18 @@ def _read_ahead(
         rows._armed = armed.get(one, [])
         rows.history = history
         rows._consents = consents
+        rows._records = records.get(one, [])
         rows._held = held
-    _read_earlier(session, publication, ids, pending, found)
+    _read_earlier(session, publication, ids, pending, found, now)
 
 
 def _history(
     session: Session, publication: Publication, ids: Sequence[str], pending: Mapping[str, Sequence[Event]]
 ) -> HistoryAhead:
     """Read what leads had last in the scenarios that their events may enter, where those run for leads."""
-    asked: dict[str, set[str]] = {}
-    for one in ids:
-        for event in pending[one]:
-            plans = plans_entered_by(publication, event)
-            if names := {plan.scenario for plan in plans if plan.per == "lead"}:
-                asked.setdefault(one, set()).update(names)
-    return HistoryAhead(session, asked)
+    events = [event for one in ids for event in pending[one]]
+    plans = [plan for event in events for plan in plans_entered_by(publication, event)]
+    return HistoryAhead(session, ids, {plan.scenario for plan in plans if plan.per == "lead"})
 
 
 def _read_earlier(
@@ -233,20 +250,24 @@ def _read_earlier(
     ids: Sequence[str],
     pending: Mapping[str, Sequence[Event]],
     found: Mapping[str, LeadRows],
+    now: datetime,
 ) -> None:
-    """Read the earlier events that rules of scoring count for the pending ones."""
-    scoring = publication.scoring
+    """Read the earlier events that are counted: by rules of scoring for the pending ones, by conditions."""
+    scoring, asked = publication.scoring, asked_of_leads(publication)
     counting = {
         one: [(event, since) for event in pending[one] if (since := looks_back(scoring, event)) is not None]
         for one in ids
     }
-    asking = [one for one in ids if counting[one]]
+    asking = [one for one in ids if asked or counting[one]]
     if not asking:
         return
-    types = sorted({event.type for one in asking for event, _ in counting[one]})
-    first = min(since for one in asking for _, since in counting[one])
-    rows = read_earlier(session, asking, types, first)
-    known = {row.id for of_one in rows.values() for row in of_one}
+    types = {event.type for one in asking for event, _ in counting[one]}.union(
+        one.match.event for one in asked
+    )
+    spans = [since for one in asking for _, since in counting[one]]
+    first = min([*spans, *(_from(one, publication.workspace, now) for one in asked)])
+    rows = read_earlier(session, asking, sorted(types), first)
+    known = {row.id for of_one in rows.values() for of_type in of_one.values() for row in of_type}
     last = {
         event_id
         for one in asking
@@ -255,7 +276,16 @@ def _read_earlier(
     }
     seqs = read_seqs(session, sorted(last - known)) if last - known else {}
     for one in asking:
-        found[one].earlier = EarlierEvents(session, one, types, first, rows.get(one, ()), seqs)
+        found[one].earlier = EarlierEvents(session, one, rows[one], first, seqs)
+
+
+def _from(question: Did, workspace: Workspace, now: datetime) -> datetime:
+    """Return from when on events may count for a question, whatever zone the lead is in."""
+    if question.within is None:
+        return EVER
+    window = workspace.limits.send_window
+    calendar = workspace.calendars.get(window.calendar) if window else None
+    return begins(question.within, now, ZoneInfo(workspace.timezone), calendar) - _ZONES
 
 
 def _all(session: Session, statement: Any, ids: Sequence[str]) -> list[Any]:

@@ -7,8 +7,6 @@ its entry, its arrivals, its messages and its record.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -20,33 +18,29 @@ from leadloop.inbox.records_of import concerns
 from leadloop.journey.calendar import is_open
 from leadloop.journey.past import ENTRY, begins, counted, leaves
 from leadloop.language.plan import Calendar, Did, Plan, Workspace
+from leadloop.scoring.earlier_events import EarlierEvent, EarlierEvents
 from leadloop.scoring.matching import event_matches
-from leadloop.storage.tables import Enrolment, Event, Lead, Message
-
-_ROWS_AT_ONCE = 200
-
-
-@dataclass(frozen=True)
-class PastEvent:
-    """What questions about the past look at of an applied event."""
-
-    type: str
-    properties: Mapping[str, Any]
-    occurred_at: datetime
-    message_id: str | None
+from leadloop.storage.tables import Enrolment, Lead, Message
 
 
 class LeadPast:
     """One lead's past as it is now: the `Surroundings` of conditions that know only the lead."""
 
     def __init__(
-        self, session: Session, lead: Lead, workspace: Workspace, zone: ZoneInfo, now: datetime
+        self,
+        session: Session,
+        lead: Lead,
+        workspace: Workspace,
+        zone: ZoneInfo,
+        now: datetime,
+        earlier: EarlierEvents | None = None,
     ) -> None:
         self.zone = zone
         self.session = session
         self.lead = lead
         self.workspace = workspace
         self.now = now
+        self.earlier = earlier or EarlierEvents(session, lead.id)
         self.facts: Facts = {}
         """What a question's `where` may read; set by `bind`."""
 
@@ -91,7 +85,7 @@ class LeadPast:
         """Return the ids of the messages that `of` stands for."""
         return frozenset()
 
-    def is_about(self, event: PastEvent) -> bool:
+    def is_about(self, event: EarlierEvent) -> bool:
         """Return whether the event is about what is asked here, not about another record."""
         return True
 
@@ -100,28 +94,19 @@ class LeadPast:
     def _counted(self, question: Did) -> list[datetime]:
         return counted(self._matching(question), question)
 
-    def _matching(self, question: Did) -> Iterator[PastEvent]:
+    def _matching(self, question: Did) -> Iterator[EarlierEvent]:
         match = question.match
         since = self.since_seq(question)
         messages = self.messages_of(match.of)
         if since is None or (match.of and not messages):
             return
-        statement = select(Event.type, Event.properties, Event.occurred_at, Event.message_id).where(
-            Event.lead_id == self.lead.id, Event.type == match.event, col(Event.lead_seq) > since
-        )
+        begin = None
         if question.within is not None:
-            statement = statement.where(
-                Event.occurred_at >= begins(question.within, self.now, self.zone, self._calendar())
-            )
-        if match.of:
-            statement = statement.where(col(Event.message_id).in_(messages))
-        statement = statement.order_by(col(Event.occurred_at).desc(), col(Event.lead_seq).desc())
-        options = {"yield_per": _ROWS_AT_ONCE}
-        with closing(self.session.exec(statement, execution_options=options)) as rows:
-            for row in rows:
-                event = PastEvent(*row)
-                if self.is_about(event) and event_matches(match, event, self.facts):
-                    yield event
+            begin = begins(question.within, self.now, self.zone, self._calendar())
+        of = messages if match.of else None
+        for event in self.earlier.newest_first(match.event, begin, since, of):
+            if self.is_about(event) and event_matches(match, event, self.facts):
+                yield event
 
     def _calendar(self) -> Calendar | None:
         window = self.workspace.limits.send_window
@@ -148,8 +133,9 @@ class JourneyPast(LeadPast):
         enrolment: Enrolment,
         plan: Plan,
         arrivals: Mapping[str, int],
+        earlier: EarlierEvents | None = None,
     ) -> None:
-        super().__init__(session, lead, workspace, zone, now)
+        super().__init__(session, lead, workspace, zone, now, earlier)
         self._enrolment = enrolment
         self._plan = plan
         self._arrivals = arrivals
@@ -165,6 +151,7 @@ class JourneyPast(LeadPast):
             self._enrolment,
             self._plan,
             arrivals,
+            self.earlier,
         )
         past.facts = facts
         return past
@@ -187,5 +174,5 @@ class JourneyPast(LeadPast):
             ).all()
         )
 
-    def is_about(self, event: PastEvent) -> bool:
+    def is_about(self, event: EarlierEvent) -> bool:
         return concerns(self._plan, self._enrolment.record_key, event, self.workspace)

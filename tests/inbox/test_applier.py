@@ -24,7 +24,7 @@ from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Company, Event, Lead, LeadScore, ScoreEntry, Wake
 from tests.factories import ManualClock, make_environment, make_lead
 from tests.inbox.driver import events, journeys, report, settle
-from tests.inbox.entry_worlds import add_lead, scenario, world
+from tests.inbox.entry_worlds import add_lead, days, did, scenario, segment, world
 from tests.inbox.test_races import at_once
 from tests.storage.postgres import fresh_database
 
@@ -253,6 +253,23 @@ def test_statements_of_a_hundred_leads_that_enter_stay_few(env: Environment) -> 
     with env.database.read() as session:
         assert session.exec(select(func.count()).select_from(Wake)).one() == 100
     assert len(statements) < 80
+
+
+def test_statements_of_segments_that_ask_for_the_past_stay_few(tmp_path: Path, clock: ManualClock) -> None:
+    active = segment(did("page_viewed", within=days(30), at_least=2))
+    env = world(tmp_path, clock, scenario(p.SegmentMatch(segment="active")), segments={"active": active})
+    leads = _leads(env, 50)
+    for lead in leads:
+        _view(env, lead)
+    apply_once(env)
+    assert journeys(env) == []
+    for lead in leads:
+        _view(env, lead)
+    with _counted(env.database) as statements:
+        assert apply_once(env) == 50
+    assert len(journeys(env)) == 50  # the second view makes a member, and members enter
+    assert len(statements) < 60
+    env.database.close()
 
 
 def _until_somebody_waits(env: Environment) -> None:
