@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from email.headerregistry import Address
+from functools import lru_cache
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -15,6 +16,7 @@ class AddressError(ValueError):
     """Text that is not exactly one mail address. The message does not repeat it."""
 
 
+@lru_cache(maxsize=1024)
 def checked_address(text: str) -> str:
     """Return the address as it goes to the mail server: ASCII, international domains as Punycode.
 

@@ -34,6 +34,7 @@ from leadloop.journey.state import (
 )
 from leadloop.language.plan import Target
 from leadloop.storage.database import announce
+from leadloop.storage.inserting import insert_rows
 from leadloop.storage.tables import EnrolmentStatus, Turn
 
 TURNS = "turns"
@@ -63,17 +64,16 @@ class Taking(Walking):
         if following.kind == "wait":
             settle_clock(self.application, enrolment)
         announce(self.session, TURNS)
-        self.session.add(
-            Turn(
-                enrolment_id=enrolment.id,
-                turn_no=self.turn_no,
-                generation=generation,
-                at=self.application.now,
-                cause=described,
-                trace=self.trace,
-                next=enrolment.next,
-            )
-        )
+        row = {
+            "enrolment_id": enrolment.id,
+            "turn_no": self.turn_no,
+            "generation": generation,
+            "at": self.application.now,
+            "cause": described,
+            "trace": self.trace,
+            "next": enrolment.next,
+        }
+        insert_rows(self.session, Turn, [row])
 
     def _go_on(self, cause: Cause | Retried) -> Next:
         """Walk, in the version that the journey is to be in."""

@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy.orm.attributes import flag_modified, set_committed_value
 
-from leadloop.contracts import Letter, Next, email_queue, integrations_queue
+from leadloop.contracts import Next, email_queue, integrations_queue
 from leadloop.inbox import waits
 from leadloop.inbox.apply import Application
 from leadloop.inbox.calls import find_call
 from leadloop.inbox.causes import FINISH
-from leadloop.inbox.effects import apply_effect, find_message
+from leadloop.inbox.effects import apply_effect, asked_letter
 from leadloop.inbox.experiments import decide_winner
 from leadloop.inbox.holding import hold
 from leadloop.inbox.journey_facts import JourneyReader, journey_facts
@@ -121,21 +121,12 @@ class Walking:
     def stop(self, stop: Stop) -> Next:
         enrolment, application = self.enrolment, self.application
         if stop.kind == "send":
-            message = find_message(self.session, stop.send_key or "")
-            if message is None:
-                raise LookupError("a turn asked for a message it did not write")
+            message_id, letter = asked_letter(self.session, stop.send_key or "")
             workspace = application.publication.workspace.name
             return Next(
                 kind="send",
-                message_id=message.id,
-                letter=Letter(
-                    send_key=message.send_key,
-                    kind=message.kind,
-                    step_id=message.step_id,
-                    visit=message.visit,
-                    topic=message.topic,
-                    template=message.template,
-                ),
+                message_id=message_id,
+                letter=letter,
                 task_queue=email_queue(workspace, EMAIL_PROVIDER),
             )
         if stop.kind == "call":

@@ -7,13 +7,13 @@ from typing import Any
 
 from leadloop.inbox.apply import Application
 from leadloop.inbox.effects import calls, consent, facts, lead, mail, recycling, sales, standing
-from leadloop.inbox.effects.mail import find_message
+from leadloop.inbox.effects.mail import asked_letter, find_message
 from leadloop.inbox.effects.recycling import end_cooldown
 from leadloop.inbox.experiments import note_draw
 from leadloop.journey import effects
 from leadloop.storage.tables import Enrolment
 
-__all__ = ["apply_effect", "end_cooldown", "find_message"]
+__all__ = ["apply_effect", "asked_letter", "end_cooldown", "find_message"]
 
 Note = dict[str, Any] | None
 """What an effect could not do: a line for the turn's trace."""

@@ -8,15 +8,19 @@ from typing import Any
 from sqlalchemy import and_, bindparam, or_
 from sqlmodel import Session, col, select
 
+from leadloop.contracts import Letter
 from leadloop.inbox.apply import Application
 from leadloop.journey import effects
 from leadloop.journey.failures import RENDER
 from leadloop.sales.assignment import company_owner, fallback
 from leadloop.sales.tasks import find_task
 from leadloop.storage.columns import new_id
+from leadloop.storage.inserting import insert_rows
 from leadloop.storage.tables import Enrolment, Message, MessageStatus
 
 OWNER = "owner"
+_ASKED = "leadloop_asked"
+"""Where a session keeps the message that its transaction has asked for last."""
 _EARLIER = select(Message.id, Message.send_key).where(
     Message.enrolment_id == bindparam("enrolment_id"),
     or_(
@@ -49,22 +53,54 @@ def ask_message(application: Application, enrolment: Enrolment, effect: effects.
             message.hold_until = None
             session.add(message)
         return
-    session.add(
-        Message(
-            id=new_id(),
-            send_key=effect.send_key,
-            enrolment_id=enrolment.id,
-            publication_id=_publication_for(application, enrolment, effect, failed=bool(earlier)),
-            step_id=effect.step_id,
-            visit=effect.visit,
-            lead_id=application.lead.id,
-            scenario=enrolment.scenario,
-            topic=effect.topic,
-            template=effect.template,
-            subject_override=effect.subject,
-            created_at=application.now,
-        )
+    row = {
+        "id": new_id(),
+        "send_key": effect.send_key,
+        "kind": "mail",
+        "enrolment_id": enrolment.id,
+        "publication_id": _publication_for(application, enrolment, effect, failed=bool(earlier)),
+        "step_id": effect.step_id,
+        "visit": effect.visit,
+        "lead_id": application.lead.id,
+        "scenario": enrolment.scenario,
+        "topic": effect.topic,
+        "template": effect.template,
+        "subject_override": effect.subject,
+        "status": MessageStatus.NEW,
+        "attempts": 0,
+        "created_at": application.now,
+    }
+    insert_rows(session, Message, [row])
+    letter = Letter(
+        send_key=effect.send_key,
+        step_id=effect.step_id,
+        visit=effect.visit,
+        topic=effect.topic,
+        template=effect.template,
     )
+    session.info[_ASKED] = (str(row["id"]), letter)
+
+
+def asked_letter(session: Session, send_key: str) -> tuple[str, Letter]:
+    """Return id and letter of a message that this turn, or an earlier one, has asked for.
+
+    Raises `LookupError` where nobody has.
+    """
+    asked: tuple[str, Letter] | None = session.info.get(_ASKED)
+    if asked is not None and asked[1].send_key == send_key:
+        return asked
+    message = find_message(session, send_key)
+    if message is None:
+        raise LookupError("a turn asked for a message it did not write")
+    letter = Letter(
+        send_key=message.send_key,
+        kind=message.kind,
+        step_id=message.step_id,
+        visit=message.visit,
+        topic=message.topic,
+        template=message.template,
+    )
+    return message.id, letter
 
 
 def _earlier(session: Session, enrolment: Enrolment, effect: effects.AskMessage) -> Sequence[Any]:
