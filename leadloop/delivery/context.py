@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlmodel import Session
 
 from leadloop.conditions import FactValue
+from leadloop.delivery.loading import NOTICE
 from leadloop.delivery.scope import template_context
 from leadloop.inbox.facts import company_of, lead_facts, lead_zone
 from leadloop.inbox.journey_facts import run_values
@@ -25,7 +27,27 @@ def build_context(
     unsubscribe_url: str = "",
 ) -> dict[str, Any]:
     """Return plain data for the message's template, as the lead is now."""
-    return journey_context(session, env, publication, lead, enrolment, message.id, unsubscribe_url)
+    return journey_context(
+        session,
+        env,
+        publication,
+        lead,
+        enrolment,
+        message.id,
+        unsubscribe_url,
+        with_run=message.kind == NOTICE or _names_run(publication.templates, message),
+    )
+
+
+def _names_run(templates: Mapping[str, str], message: Message) -> bool:
+    """Return whether the mail may show something of its journey, which costs a query or two.
+
+    The renderer sees one version of the template and a layout; nothing else can name it.
+    """
+    texts = (
+        text for file, text in templates.items() if file.startswith((f"{message.template}.", "layouts/"))
+    )
+    return any("run" in text for text in (*texts, message.subject_override or ""))
 
 
 def journey_context(
@@ -36,13 +58,18 @@ def journey_context(
     enrolment: Enrolment,
     message_id: str = "",
     unsubscribe_url: str = "",
+    *,
+    with_run: bool = True,
 ) -> dict[str, Any]:
-    """Return plain data about a journey's lead, its company and its run, for a template or a call."""
+    """Return plain data about a journey's lead, its company and its run, for a template or a call.
+
+    Not `with_run`: everything below `run` is unknown.
+    """
     workspace = publication.workspace
     zone = lead_zone(lead, workspace, company_of(session, lead))
     person = _below(lead_facts(session, publication, lead, env.clock.now()), "lead")
     plan = env.publications.plan(enrolment.plan_digest, session)
-    run = _below(run_values(session, workspace, zone, enrolment, plan), "run")
+    run = _below(run_values(session, workspace, zone, enrolment, plan), "run") if with_run else {}
     return template_context(
         workspace,
         lead={**person, "id": lead.id},

@@ -42,6 +42,16 @@ _SATISFIED = (
     .where(col(ArmedWait.enrolment_id) == bindparam("enrolment_id"), col(ArmedWait.satisfied_by).is_not(None))
     .limit(1)
 )
+_EARLIER = (
+    select(Event)
+    .where(
+        Event.lead_id == bindparam("lead_id"),
+        Event.type == bindparam("type"),
+        Event.source != EARLIER,
+        col(Event.lead_seq) > bindparam("since_seq"),
+    )
+    .order_by(col(Event.lead_seq))
+)
 
 
 def satisfy(application: Application, events: Sequence[Event]) -> None:
@@ -102,16 +112,8 @@ def arm_waits(
             since_seq=max(arm.since_seq, enrolment.entered_seq),
         )
         if not decided and event_type is not None:
-            earlier = session.exec(
-                select(Event)
-                .where(
-                    Event.lead_id == row.lead_id,
-                    Event.type == event_type,
-                    Event.source != EARLIER,
-                    col(Event.lead_seq) > row.since_seq,
-                )
-                .order_by(col(Event.lead_seq))
-            ).all()
+            asked = {"lead_id": row.lead_id, "type": event_type, "since_seq": row.since_seq}
+            earlier = session.exec(_EARLIER, params=asked).all()
             found = None
             try:
                 found = next((event for event in earlier if _fits(row, arm.match, event, reader)), None)

@@ -11,8 +11,9 @@ import contextlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, or_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -80,6 +81,12 @@ _NO = frozenset(
         "×",
         "-",
     }
+)
+# Asked for every mail, so built once.
+_SUPPRESSED = select(Suppression.email_hmac).where(Suppression.email_hmac == bindparam("email_hmac"))
+_ANSWERS = select(Consent.basis, Consent.at).where(
+    Consent.lead_id == bindparam("lead_id"),
+    or_(col(Consent.topic) == bindparam("topic"), col(Consent.topic) == ALL_TOPICS),
 )
 
 
@@ -210,7 +217,7 @@ def record_permission(
 def refused_since(session: Session, lead_id: str, topic: str) -> datetime | None:
     """Return since when a refusal of the topic stands; None where the person has said something newer."""
     rows = _answers(session, lead_id, topic)
-    refused_at = max((row.at for row in rows if row.basis == REFUSED), default=None)
+    refused_at: datetime | None = max((row.at for row in rows if row.basis == REFUSED), default=None)
     if refused_at is None or any(row.basis != REFUSED and row.at > refused_at for row in rows):
         return None
     return refused_at
@@ -245,7 +252,9 @@ def suppress(
 
 def is_suppressed(session: Session, env: Environment, email: str) -> bool:
     """Return whether an address must not be mailed. Raises `AddressError`."""
-    return session.get(Suppression, suppression_hash(env, email)) is not None
+    session.flush()
+    hmac = suppression_hash(env, email)
+    return session.connection().execute(_SUPPRESSED, {"email_hmac": hmac}).first() is not None
 
 
 def suppression_hash(env: Environment, email: str) -> str:
@@ -274,11 +283,10 @@ def _is_customer(session: Session, lead: Lead) -> bool:
     return session.exec(won).first() is not None
 
 
-def _answers(session: Session, lead_id: str, topic: str) -> Sequence[Consent]:
-    """Return what is on record about a topic, or about all topics."""
-    return session.exec(
-        select(Consent).where(Consent.lead_id == lead_id, col(Consent.topic).in_((topic, ALL_TOPICS)))
-    ).all()
+def _answers(session: Session, lead_id: str, topic: str) -> Sequence[Any]:
+    """Return basis and instant of what is on record about a topic, or about all topics."""
+    session.flush()
+    return session.connection().execute(_ANSWERS, {"lead_id": lead_id, "topic": topic}).all()
 
 
 def _topics_with(basis: str, workspace: Workspace) -> list[str]:

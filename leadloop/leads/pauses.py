@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, or_
 from sqlmodel import Session, col, select
 
 from leadloop.conditions import Facts
@@ -20,6 +20,11 @@ _OPEN = select(TopicSuppression).where(
 
 _OPEN_OF_MANY = select(TopicSuppression).where(
     col(TopicSuppression.lead_id).in_(bindparam("ids", expanding=True)),
+    col(TopicSuppression.lifted_at).is_(None),
+)
+_PAUSED = select(TopicSuppression.id).where(
+    TopicSuppression.lead_id == bindparam("lead_id"),
+    or_(col(TopicSuppression.topic) == bindparam("topic"), col(TopicSuppression.topic) == _ALL_TOPICS),
     col(TopicSuppression.lifted_at).is_(None),
 )
 
@@ -83,9 +88,5 @@ def lift_suppressions(
 
 def is_paused(session: Session, lead_id: str, topic: str) -> bool:
     """Return whether mails of a topic are stopped for a reason of ours."""
-    open_one = select(TopicSuppression.id).where(
-        TopicSuppression.lead_id == lead_id,
-        col(TopicSuppression.topic).in_((topic, _ALL_TOPICS)),
-        col(TopicSuppression.lifted_at).is_(None),
-    )
-    return session.exec(open_one).first() is not None
+    session.flush()
+    return session.connection().execute(_PAUSED, {"lead_id": lead_id, "topic": topic}).first() is not None

@@ -110,7 +110,7 @@ GUARDS = (
     Guard(
         "a wait counts only what came after its beginning",
         "leadloop/inbox/waits.py",
-        (("                    col(Event.lead_seq) > row.since_seq,\n", ""),),
+        (("        col(Event.lead_seq) > bindparam(\"since_seq\"),\n", ""),),
     ),
     Guard(
         "a wait looks back while it is armed",
