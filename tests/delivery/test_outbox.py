@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -49,6 +50,7 @@ TEMPLATES = {
     **factories.TEMPLATES,
     "layouts/default.ja.html.j2": LAYOUT,
     "broken.ja.md": "---\nsubject: x\n---\n{{ lead.nmae }}\n",
+    "begun.ja.md": "---\nsubject: x\n---\nbegun {{ run.entered_at }}\n",
 }
 SENT = MessageStatus.SENT
 
@@ -468,6 +470,12 @@ def test_outbox_sends_the_body_that_was_stored(world: World, sink: Sink) -> None
     world.change(lambda session, lead, _: setattr(lead, "family_name", "変更"))
     assert world.deliver(message_id) == "sent"
     assert "山田" in parse_mail("x", sink.mails[0]).text
+
+
+def test_outbox_shows_the_journey_where_the_template_names_it(world: World, sink: Sink) -> None:
+    assert world.deliver(world.ask(template="begun")) == "sent"
+    local = NOW.astimezone(ZoneInfo("Asia/Tokyo")).isoformat()
+    assert f"begun {local}" in parse_mail("x", sink.mails[0]).text
 
 
 def test_outbox_holds_mail_while_sales_works_but_not_answers(world: World, sink: Sink) -> None:
