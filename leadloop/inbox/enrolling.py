@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
+from typing import Any
 
 from sqlmodel import Session, col, select
 
 from leadloop.inbox.apply import Application
 from leadloop.inbox.due_rows import WAITING
+from leadloop.inbox.enrol_results import REASONS, EnrolResult, refused_result, repeated_result
 from leadloop.inbox.entering_together import (
     AT_ONCE,
     TOLD,
@@ -24,6 +23,7 @@ from leadloop.inbox.entering_together import (
     may_enter_together,
     request_of,
 )
+from leadloop.inbox.entry_limits import places_key
 from leadloop.inbox.entry_rules import Refusal, explain_entry
 from leadloop.inbox.memberships import members
 from leadloop.inbox.records_of import runs_for_record
@@ -33,52 +33,20 @@ from leadloop.leads.identity import email_hash, find_lead, leads_by_id, leads_na
 from leadloop.storage.database import lock_lead, lock_leads
 from leadloop.storage.environment import Environment
 from leadloop.storage.inserting import insert_rows
-from leadloop.storage.tables import Due, Enrolment, Event, EventKey, Lead, Record
+from leadloop.storage.tables import Due, Enrolment, Event, EventKey, Lead, Record, Setting
+
+__all__ = [
+    "KEY_LIMIT",
+    "REASONS",
+    "EnrolError",
+    "EnrolResult",
+    "NoSuchScenarioError",
+    "enrol_leads",
+    "segment_members",
+]
 
 KEY_LIMIT = 100
 _SOURCE = "enrol"
-REASONS = {
-    "no_entry": "the scenario has no manual entry",
-    "no_company": "the scenario runs for companies, and the lead has none",
-    "no_record": "the scenario runs for a record, and none is named",
-    "erased": "the lead was erased",
-    "audience": "the lead is not in the audience",
-    "goal_met": "the goal is met already",
-    "exit_met": "a condition of exit_when is met already",
-    "entered": "this request was carried out before",
-    "open": "a journey is open",
-    "never_again": "the scenario is entered once only",
-    "max_entries": "the scenario was entered as often as `reentry` allows",
-    "cooldown": "the last journey ended too short a time ago",
-    "group": "another journey of the same group is open",
-    "limit": "the entry's limit is reached",
-    "condition_failed": "its audience, goal or an exit condition cannot be evaluated for the lead",
-    "unknown": "there is no such lead",
-    "conflict": "this key was used for another request",
-    "failed": "the request could not be applied; the log says why",
-}
-
-
-@dataclass(frozen=True)
-class EnrolResult:
-    """What became of one lead that was named."""
-
-    named: str
-    """The id or mail address as it was given."""
-    status: Literal["entered", "waiting", "passed_on", "refused", "repeated"]
-    """`waiting`: for a place under the limit, or for a turn; `passed_on`: a colleague enters for the
-    company; `repeated`: this key brought the same request before."""
-    lead_id: str | None = None
-    code: str | None = None
-    """Why not: a key of `REASONS`."""
-    other: str | None = None
-    """Scenario of the journey that stands in the way."""
-    until: datetime | None = None
-
-    @property
-    def reason(self) -> str | None:
-        """The reason in words."""
-        return REASONS.get(self.code) if self.code else None
 
 
 class EnrolError(Exception):
@@ -115,13 +83,14 @@ def enrol_leads(
     """
     _check(env, scenario, record, key)
     results: list[EnrolResult] = []
+    places: dict[str, dict[str, Any]] | None = {} if dry_run else None
     names = list(dict.fromkeys(named))
     for start in range(0, len(names), AT_ONCE):
         some = names[start : start + AT_ONCE]
         # One lead alone gains nothing, and is looked at as a whole.
         found = _enrol_together(env, scenario, some, record, key, dry_run) if len(some) > 1 else {}
         results += [
-            found[name] if name in found else _enrol(env, scenario, name, record, key, dry_run)
+            found[name] if name in found else _enrol(env, scenario, name, record, key, places)
             for name in some
         ]
         progress(len(results))
@@ -177,7 +146,7 @@ def _enrol_together(
             if lead is None:
                 continue
             if lead_id in known:
-                results[name] = _repeated(name, lead_id, known[lead_id] == body)
+                results[name] = repeated_result(name, lead_id, known[lead_id] == body)
                 continue
             outcome = together.ask(lead)
             if outcome.status == "apart":
@@ -193,7 +162,7 @@ def _enrol_together(
                     }
                 )
             results[name] = (
-                _refused(name, lead_id, outcome.refusal)
+                refused_result(name, lead_id, outcome.refusal)
                 if outcome.refusal is not None
                 else EnrolResult(name, "entered", lead_id)
             )
@@ -236,21 +205,44 @@ def _body(env: Environment, plan: Plan, record: str | None) -> str:
     return env.keys.hash("event-body", f"{plan.scenario}\x1f{record or ''}")
 
 
-def _repeated(named: str, lead_id: str, same: bool) -> EnrolResult:
-    return EnrolResult(named, "repeated" if same else "refused", lead_id, None if same else "conflict")
-
-
 def _enrol(
-    env: Environment, scenario: str, named: str, record: str | None, key: str | None, dry_run: bool
+    env: Environment,
+    scenario: str,
+    named: str,
+    record: str | None,
+    key: str | None,
+    places: dict[str, dict[str, Any]] | None,
 ) -> EnrolResult:
+    """Enter one lead in a transaction of its own. `places`: of a dry run, what it has taken so far."""
     result = EnrolResult(named, "refused", code="unknown")
-    with _transaction(env, dry_run) as session:
+    with _transaction(env, places is not None) as session:
         lead = _find(session, env, named)
         if lead is not None:
             application = Application(session, env, lock_lead(session, lead.id), env.clock.now())
             application.apply_pending()
-            result = _ask(application, application.publication.plans[scenario], named, record, key)
+            plan = application.publication.plans[scenario]
+            if places is None:
+                result = _ask(application, plan, named, record, key)
+            else:
+                with _rehearsed(session, plan, places):
+                    result = _ask(application, plan, named, record, key)
     return result
+
+
+@contextmanager
+def _rehearsed(session: Session, plan: Plan, places: dict[str, dict[str, Any]]) -> Iterator[None]:
+    """Let a lead of a dry run find the places that those before it have taken, though all is undone."""
+    keys = [places_key(plan, entry) for entry in plan.entry if entry.limit is not None]
+    for key in keys:
+        if key in places:
+            session.merge(Setting(key=key, value=places[key]))
+    session.flush()
+    yield
+    session.flush()
+    for key in keys:
+        row = session.get(Setting, key)
+        if row is not None:
+            places[key] = dict(row.value)
 
 
 @contextmanager
@@ -282,12 +274,12 @@ def _ask(
     body = _body(application.env, plan, record)
     known = session.get(EventKey, (_SOURCE, external_id)) if external_id else None
     if known is not None:
-        return _repeated(named, lead.id, known.body_hmac == body)
+        return repeated_result(named, lead.id, known.body_hmac == body)
     event = request_of(plan, record, _SOURCE, application.now)
     event.subject_id = lead.id
     refusal = explain_entry(application, plan, event)
     if refusal is not None and refusal.code not in ("limit", *TOLD):
-        return _refused(named, lead.id, refusal)
+        return refused_result(named, lead.id, refusal)
     session.add(event)
     if external_id:
         session.add(EventKey(source=_SOURCE, external_id=external_id, body_hmac=body, event_id=event.id))
@@ -313,9 +305,4 @@ def _outcome(
     if any(row.detail.get("event") == event.id for row in waits):
         other = refusal.other.scenario if refusal.other is not None else None
         return EnrolResult(named, "waiting", lead_id, refusal.code, other, refusal.until)
-    return _refused(named, lead_id, refusal)
-
-
-def _refused(named: str, lead_id: str, refusal: Refusal) -> EnrolResult:
-    other = refusal.other.scenario if refusal.other is not None else None
-    return EnrolResult(named, "refused", lead_id, refusal.code, other, refusal.until)
+    return refused_result(named, lead_id, refusal)

@@ -15,7 +15,7 @@ from sqlmodel import Session
 
 from leadloop.inbox.entry_events import Asked, entry_digest
 from leadloop.journey.schedule import period_of
-from leadloop.language.plan import Frequency
+from leadloop.language.plan import Entry, Frequency, Plan
 from leadloop.storage.tables import Setting
 
 
@@ -58,8 +58,13 @@ def _next(limit: Frequency, value: dict[str, object], now: datetime, zone: ZoneI
     return period_of(limit, period, zone)[1], 1
 
 
+def places_key(plan: Plan, entry: Entry) -> str:
+    """Return the key of the `setting` that counts an entry's places."""
+    return f"places:{plan.scenario}:{entry_digest(entry)}"
+
+
 def _key(wish: Asked) -> str:
-    return f"places:{wish.plan.scenario}:{entry_digest(wish.entry)}"
+    return places_key(wish.plan, wish.entry)
 
 
 def _locked(session: Session, key: str) -> Setting:

@@ -179,7 +179,10 @@ def test_who_finds_no_place_under_the_limit_waits_for_one(tmp_path: Path, clock:
     limit = p.Frequency(count=1, per=p.Span(amount=1, unit="days"))
     limited = care(entry=MANUAL).model_copy(update={"entry": (p.Entry(match=MANUAL, limit=limit),)})
     env = environment(tmp_path, clock, limited)
-    results = enrol_leads(env, "care", [add(env), add(env, "jiro")])
+    named = [add(env), add(env, "jiro")]
+    dry = enrol_leads(env, "care", named, dry_run=True)
+    results = enrol_leads(env, "care", named)
+    assert results == dry
     assert [(row.status, row.code) for row in results] == [("entered", None), ("waiting", "limit")]
     assert results[1].until is not None
     clock.instant = results[1].until

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -19,7 +22,7 @@ from leadloop.language import plan as p
 from leadloop.storage.environment import Environment
 from leadloop.storage.inserting import insert_rows
 from leadloop.storage.tables import Company, Enrolment, EnrolmentStatus, Event, EventKey, Lead, Wake
-from tests.factories import ManualClock, make_enrolment, make_lead
+from tests.factories import SECRET, ManualClock, make_enrolment, make_lead
 from tests.inbox.driver import journeys, report, settle
 from tests.inbox.seminars import environment, plan, when
 
@@ -211,6 +214,39 @@ def test_a_run_that_dies_in_the_middle_is_completed_by_the_next(
     monkeypatch.setattr(enrolling, "insert_rows", real)
     before = {row.lead_id for row in journeys(env)}
     assert len(before) == (8 if when_ == "after_a_commit" else 4)
+    results = enrol_leads(env, "care", names, key="k")
+    assert [one.status for one in results] == ["repeated" if one in before else "entered" for one in names]
+    assert sorted(row.lead_id for row in journeys(env)) == sorted(names)
+
+
+_DIES = """
+import os, signal, sys
+from leadloop.clock import RealClock
+from leadloop.inbox import enrolling
+from leadloop.keys import Keys
+from leadloop.storage.database import Database
+from leadloop.storage.environment import Environment
+from leadloop.storage.publications import PublicationStore
+database = Database(sys.argv[1])
+env = Environment(database, RealClock(), Keys(sys.argv[2].encode()), PublicationStore(database))
+written = enrolling.insert_rows
+def die(session, model, rows):
+    written(session, model, rows)
+    if any(sys.argv[3] in row["external_id"] for row in rows):
+        os.kill(os.getpid(), signal.SIGKILL)
+enrolling.insert_rows, enrolling.AT_ONCE = die, 4
+enrolling.enrol_leads(env, "care", sys.argv[4:], key="k")
+"""
+
+
+def test_a_run_that_is_killed_in_a_transaction_is_completed_by_the_next(env: Environment) -> None:
+    with env.database.write() as session:
+        names = [make_lead(session, env, country="JP").id for _ in range(10)]
+    words = [sys.executable, "-c", _DIES, env.database.url, SECRET.decode(), names[5], *names]
+    killed = subprocess.run(words, capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    before = {row.lead_id for row in journeys(env)}
+    assert before == set(names[:4])
     results = enrol_leads(env, "care", names, key="k")
     assert [one.status for one in results] == ["repeated" if one in before else "entered" for one in names]
     assert sorted(row.lead_id for row in journeys(env)) == sorted(names)
