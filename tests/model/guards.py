@@ -232,5 +232,30 @@ GUARDS = (
           "        shift = self.kept.last_seq\n"),),
         ("tests/inbox/test_merging.py",),
     ),
+    Guard(
+        "who has something to happen first does not enter with many others",
+        "leadloop/inbox/entering_together.py",
+        (("        if lead.id in self._apart:", "        if False:"),),
+        ("tests/inbox/test_entering_together.py", "tests/inbox/test_existing_together.py"),
+    ),
+    Guard(
+        "many who enter with a key enter once",
+        "leadloop/inbox/enrolling.py",
+        (("            insert_rows(session, EventKey, keys)\n", "            pass\n"),),
+        ("tests/inbox/test_entering_together.py",),
+    ),
+    Guard(
+        "the backfill lets many in once",
+        "leadloop/inbox/backfill.py",
+        (("    insert_rows(session, EventKey, keys)\n", ""),),
+        ("tests/inbox/test_existing_together.py",),
+    ),
+    Guard(
+        "many starts do not hold up a single one",
+        "leadloop/inbox/relay.py",
+        (("    found = list(session.exec(oldest.where(col(Wake.bulk) == false()).limit(_BATCH)).all())\n",
+          "    found: list[Wake] = []\n"),),
+        ("tests/inbox/test_relay_order.py",),
+    ),
 )  # fmt: skip
 """What stands between a fault and harm."""
