@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextvars
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -16,6 +18,7 @@ from leadloop.delivery.outbox import Outbox
 from leadloop.delivery.smtp import RetryLaterError
 
 _HEARTBEAT_SECONDS = 3.0
+_log = structlog.get_logger()
 
 
 class EmailActivities:
@@ -26,11 +29,12 @@ class EmailActivities:
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
+        self._heartbeats = Heartbeats()
 
     @activity.defn(name=SEND_MESSAGE, no_thread_cancel_exception=True)
     def send_message(self, request: SendRequest) -> SendReply:
         """Take one message as far as it goes. Raises only where a later try may succeed."""
-        with coded_errors(), _heartbeats():
+        with coded_errors(), self._heartbeats.during():
             try:
                 status = self._outbox.deliver(request.message_id, request.generation)
             except RetryLaterError as error:
@@ -38,20 +42,40 @@ class EmailActivities:
         return SendReply(status=status)
 
 
-@contextmanager
-def _heartbeats() -> Iterator[None]:
-    """Tell the server that this attempt lives, while the mail server keeps it waiting."""
-    done = threading.Event()
-    context = contextvars.copy_context()
+class Heartbeats:
+    """Tells the server that attempts live, while the mail server keeps them waiting: one thread for all."""
 
-    def beat() -> None:
-        while not done.wait(_HEARTBEAT_SECONDS):
-            context.run(activity.heartbeat)
+    def __init__(self, seconds: float = _HEARTBEAT_SECONDS) -> None:
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._living: dict[object, contextvars.Context] = {}
+        self._is_beating = False
 
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+    @contextmanager
+    def during(self) -> Iterator[None]:
+        """Beat for the activity that runs here, until the block ends."""
+        attempt = object()
+        with self._lock:
+            self._living[attempt] = contextvars.copy_context()
+            if not self._is_beating:
+                self._is_beating = True
+                threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._living[attempt]
+
+    def _beat(self) -> None:
+        """Beat until nobody is left. An attempt cannot end while it is beaten for."""
+        while True:
+            time.sleep(self._seconds)
+            with self._lock:
+                if not self._living:
+                    self._is_beating = False
+                    return
+                for context in self._living.values():
+                    try:
+                        context.run(activity.heartbeat)
+                    except Exception as error:  # of one attempt: the others still want theirs
+                        _log.warning("heartbeat_failed", error=type(error).__name__)
