@@ -127,7 +127,7 @@ GUARDS = (
         "a mail makes room for one of a higher priority",
         "leadloop/delivery/limits.py",
         (("elif len(sent) + sum(other in topics for other in ahead) >= cap.count:", "elif False:"),),
-        ("tests/inbox/test_priorities.py",),
+        ("tests/delivery/test_cap_races.py",),
     ),
     Guard(
         "the claim sees that sales works on the lead",
@@ -158,12 +158,6 @@ GUARDS = (
         "leadloop/inbox/exits.py",
         (("    if enrolment.shielded:\n", "    if False:\n"),),
         ("tests/inbox/test_turn.py", "tests/inbox/test_effects_sales.py", "tests/scenarios"),
-    ),
-    Guard(
-        "one loss is recycled once",
-        "leadloop/inbox/effects/recycling.py",
-        (("    if session.get(RecycledLoss, (lead.id, deal_id, loss)) is None:\n", "    if True:\n"),),
-        ("tests/inbox/test_loop.py",),
     ),
     Guard(
         "a lead that rests is left alone by conditions",
