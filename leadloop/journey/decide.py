@@ -58,9 +58,8 @@ def decide(
     except HoldError as error:
         walk.say("held", reason=str(error))
         stop = Stop("held", reason=str(error), code=error.code)
-    steps = walked + sum(walk.state.visits.values()) - sum(state.visits.values())
     shielded = isinstance(plan.steps[walk.state.step], HandOffStep) and stop.kind in ("wait", "send")
-    return Decision(walk.state, stop, tuple(walk.effects), tuple(walk.trace), steps, shielded)
+    return Decision(walk.state, stop, tuple(walk.effects), tuple(walk.trace), walked + walk.steps, shielded)
 
 
 def _walk(walk: Walk, cause: Cause, walked: int, last_step: bool) -> Stop:

@@ -45,6 +45,8 @@ class JourneyState(PlanModel):
     """Step id -> `lead_seq` at its last arrival, for `since: STEP`."""
     keyed_as: dict[str, str] = {}
     """Step id -> the id it had when its visit began, after a move to another version: keys keep it."""
+    keyed_up_to: dict[str, int] = {}
+    """Step id -> the newest visit that has keys under this id, where a step of another id made them."""
 
 
 @dataclass(frozen=True)
@@ -215,6 +217,8 @@ def renamed(state: JourneyState, names: Mapping[str, str]) -> JourneyState:
             changes["visits"][new] = max(changes["visits"][new], state.visits.get(new, 0))
     if step != state.step:
         changes["keyed_as"] = {**state.keyed_as, step: state.keyed_as.get(state.step, state.step)}
+        used = max(state.visits.get(step, 0), state.keyed_up_to.get(step, 0))
+        changes["keyed_up_to"] = {**state.keyed_up_to, step: used}  # this visit goes on: the next is above
     pending = state.pending
     if pending is not None and pending.step is not None:
         pending = pending.model_copy(update={"step": names.get(pending.step, pending.step)})

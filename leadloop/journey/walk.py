@@ -54,6 +54,8 @@ class Walk:
     state: JourneyState
     effects: list[Effect] = field(default_factory=list)
     trace: list[dict[str, Any]] = field(default_factory=list)
+    steps: int = 0
+    """Visits that this walk began."""
     _results_read: Mapping[str, Mapping[str, Any]] = field(init=False)
     """The results that are among the facts; the walk may have changed them since."""
 
@@ -69,7 +71,9 @@ class Walk:
 
     def arrive(self, step_id: str) -> None:
         """Move to a step and count the visit."""
-        visits = {**self.state.visits, step_id: self.state.visits.get(step_id, 0) + 1}
+        self.steps += 1
+        earlier = max(self.state.visits.get(step_id, 0), self.state.keyed_up_to.get(step_id, 0))
+        visits = {**self.state.visits, step_id: earlier + 1}
         # Whoever looks back to this step means what comes after this visit, not after an earlier one.
         send_seq = {step: seq for step, seq in self.state.send_seq.items() if step != step_id}
         self._update(
@@ -103,8 +107,13 @@ class Walk:
         """Count one more visit of the current step without leaving it, for its next message."""
         step = self.state.step
         casts = int(self.state.data.get("casts", 0)) + 1
-        visits = self.state.visits.get(step, 0) + (1 if casts > 1 else 0)
+        more = 1 if casts > 1 else 0
+        self.steps += more
+        visits = self.state.visits.get(step, 0) + more
         self._update(visits={**self.state.visits, step: visits}, data={**self.state.data, "casts": casts})
+        keyed_as = self.state.keyed_as.get(step)
+        if keyed_as is not None:  # a step that has this id by now must not make the same keys
+            self._update(keyed_up_to={**self.state.keyed_up_to, keyed_as: visits})
 
     def note_send(self, send_key: str) -> None:
         """Remember a message of the current step, for `of`."""

@@ -270,3 +270,20 @@ def test_renamed_step_keeps_its_keys() -> None:
     player.give(sent("held", hold_until=NOW + timedelta(hours=1), reason="window"))
     assert player.give(s.TimedOut()).stop.send_key == key
     assert player.state.sends["letter"] == player.state.sends["mail"]
+
+
+def test_renamed_step_makes_no_key_that_an_earlier_step_of_its_name_has_made() -> None:
+    """Mail `old` was sent three times, then `mail` once; `mail` is called `old` from now on."""
+    mail, old = MAIL.model_copy(update={"next": to("mail")}), MAIL.model_copy(update={"id": "old"})
+    player = Player(old.model_copy(update={"next": to("mail")}), mail)
+    player.state = player.state.model_copy(update={"visits": {"old": 3}})
+    used = {s.effect_key("e1", "old", visit) for visit in (1, 2, 3, 4)}
+    player.give()
+    player.give(sent())
+    player.state = s.renamed(player.state, {"mail": "old"})
+    player.plan = player.plan.model_copy(
+        update={"steps": {"old": old.model_copy(update={"next": to("old")})}}
+    )
+    again = [player.give(sent()).stop.send_key for _ in range(3)]
+    assert len(set(again)) == 3
+    assert not set(again) & used
