@@ -18,8 +18,10 @@ from leadloop.delivery.smtp import SmtpSender
 from leadloop.delivery.tokens import Tokens
 from leadloop.embedded.processes import free_port
 from leadloop.embedded.temporal_server import running_temporal
+from leadloop.inbox.taking import TURNS
+from leadloop.storage.database import is_announced
 from leadloop.storage.environment import Environment
-from leadloop.storage.tables import Turn
+from leadloop.storage.tables import Enrolment
 from worker import running_engine
 
 _NOWHERE = 9
@@ -55,23 +57,25 @@ class TurnTimes:
     @contextmanager
     def watched(self) -> Iterator[TurnTimes]:
         """Note the turns while the block runs."""
-        event.listen(Session, "after_flush", self._flushed)
+        event.listen(Session, "before_commit", self._committing)
         event.listen(Session, "after_commit", self._committed)
         try:
             yield self
         finally:
-            event.remove(Session, "after_flush", self._flushed)
+            event.remove(Session, "before_commit", self._committing)
             event.remove(Session, "after_commit", self._committed)
 
-    def _flushed(self, session: Session, _context: object) -> None:
-        turns = [(row.enrolment_id, row.turn_no) for row in session.new if isinstance(row, Turn)]
-        if turns:
-            session.info.setdefault(_TAKEN, []).extend(turns)
+    def _committing(self, session: Session) -> None:
+        """Note the heads of the journeys that this transaction holds, where it took a turn."""
+        if is_announced(session, TURNS):
+            rows = [row for row in session.identity_map.values() if isinstance(row, Enrolment)]
+            session.info.setdefault(_TAKEN, []).extend((row.id, row.turn_no) for row in rows)
 
     def _committed(self, session: Session) -> None:
         taken = session.info.get(_TAKEN)
         if not taken or session.in_nested_transaction():  # the end of a savepoint is no commit
             return
         with self._changed:
-            self.at.update(dict.fromkeys(taken, time.perf_counter()))
+            for turn in taken:
+                self.at.setdefault(turn, time.perf_counter())
             self._changed.notify_all()

@@ -188,6 +188,11 @@ def announce(session: Session, topic: str) -> None:
     session.info.setdefault(_NEWS, set()).add(topic)
 
 
+def is_announced(session: Session, topic: str) -> bool:
+    """Return whether this transaction has announced the topic."""
+    return topic in session.info.get(_NEWS, ())
+
+
 def lock_lead(session: Session, lead_id: str) -> Lead:
     """Lock a lead first, before its enrolments and messages. Follows a merge.
 
