@@ -42,11 +42,11 @@ from leadloop.delivery.smtp import SmtpSender
 from leadloop.delivery.tokens import Tokens
 from leadloop.failpoints import failpoint
 from leadloop.garbage import freeze_what_is_loaded
-from leadloop.inbox.engine_metrics import EngineMetrics
+from leadloop.inbox.monitoring.engine_metrics import EngineMetrics
 from leadloop.inbox.pruning.retention import retention_of
+from leadloop.inbox.recovery.watermark import WatermarkKeeper
 from leadloop.inbox.services import run_presence, run_services
-from leadloop.inbox.turn import EMAIL_PROVIDER
-from leadloop.inbox.watermark import WatermarkKeeper
+from leadloop.inbox.turns.turn import EMAIL_PROVIDER
 from leadloop.keys import Keys
 from leadloop.settings import Settings
 from leadloop.storage.database import Database

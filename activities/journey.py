@@ -7,8 +7,8 @@ from temporalio.exceptions import ApplicationError
 
 from activities.errors import coded_errors, logged
 from leadloop.contracts import TAKE_TURN, TURN_GAP, TurnReply, TurnRequest
-from leadloop.inbox.failing_turns import note_failed_turn
-from leadloop.inbox.turn import TurnGapError, take_turn
+from leadloop.inbox.turns.failing_turns import note_failed_turn
+from leadloop.inbox.turns.turn import TurnGapError, take_turn
 from leadloop.storage.environment import Environment
 from leadloop.storage.outages import is_outage
 

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from bench.load.ground import add_leads, apply_all, environment, let_wait, report
 from bench.results import Row, record
-from leadloop.inbox.ingest import IncomingEvent
+from leadloop.inbox.ingestion.ingest import IncomingEvent
 from leadloop.storage.environment import Environment
 from tests.storage.postgres import PostgresMissingError, fresh_database, postgres_server
 

@@ -19,7 +19,7 @@ import time
 
 from bench.load.ground import WAITING, add_leads, environment
 from bench.results import Row, record
-from leadloop.inbox.enrolling import enrol_leads
+from leadloop.inbox.entries.enrolling import enrol_leads
 from leadloop.storage.environment import Environment
 from tests.storage.postgres import PostgresMissingError, fresh_database, postgres_server
 

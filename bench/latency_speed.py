@@ -26,9 +26,9 @@ from sqlmodel import col, select
 from bench.load.engine import TurnTimes, running
 from bench.load.ground import add_leads, environment
 from bench.results import record
-from leadloop.inbox.enrolling import enrol_leads
-from leadloop.inbox.group_commit import GroupCommit
-from leadloop.inbox.ingest import IncomingEvent, IngestResult
+from leadloop.inbox.entries.enrolling import enrol_leads
+from leadloop.inbox.ingestion.group_commit import GroupCommit
+from leadloop.inbox.ingestion.ingest import IncomingEvent, IngestResult
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment
 

@@ -21,7 +21,7 @@ from sqlalchemy import text
 from bench.load.engine import TurnTimes, running
 from bench.load.ground import WAITING, add_leads, environment
 from bench.results import record
-from leadloop.inbox.enrolling import enrol_leads
+from leadloop.inbox.entries.enrolling import enrol_leads
 from leadloop.storage.environment import Environment
 
 _MOST_MEMORY_MB = 400

@@ -38,7 +38,7 @@ from leadloop.contracts import (  # noqa: E402
     journeys_queue,
     watermark_workflow_id,
 )
-from leadloop.inbox.editions import apply_edition, run_editions  # noqa: E402
+from leadloop.inbox.turns.editions import apply_edition, run_editions  # noqa: E402
 from leadloop.language import plan as p  # noqa: E402
 from leadloop.storage.publications import publish  # noqa: E402
 from leadloop.storage.tables import Enrolment, Offer  # noqa: E402

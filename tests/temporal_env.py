@@ -43,9 +43,9 @@ from leadloop.delivery.render import Renderer
 from leadloop.delivery.smtp import SmtpSender
 from leadloop.delivery.tokens import Tokens
 from leadloop.inbox.applier import apply_once
-from leadloop.inbox.due import run_due
-from leadloop.inbox.relay import Relay
-from leadloop.inbox.turn import EMAIL_PROVIDER
+from leadloop.inbox.relaying.due import run_due
+from leadloop.inbox.relaying.relay import Relay
+from leadloop.inbox.turns.turn import EMAIL_PROVIDER
 from leadloop.settings import Endpoint
 from leadloop.storage.environment import Environment
 from tests.factories import TEMPLATES, make_environment, make_publication, make_workspace

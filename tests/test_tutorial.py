@@ -34,7 +34,7 @@ from leadloop.delivery.outbox import Outbox
 from leadloop.delivery.render import Renderer
 from leadloop.delivery.smtp import SmtpSender
 from leadloop.delivery.tokens import Tokens
-from leadloop.inbox.editions import run_editions
+from leadloop.inbox.turns.editions import run_editions
 from leadloop.storage.environment import Environment
 from tests.delivery.sink import Sink
 from tests.factories import SECRET

@@ -30,8 +30,8 @@ from leadloop.contracts import TurnReply, TurnRequest
 from leadloop.delivery.outbox import Outbox
 from leadloop.delivery.tokens import Tokens
 from leadloop.inbox.applier import apply_once
-from leadloop.inbox.ingest import IncomingEvent, ingest
-from leadloop.inbox.turn import take_turn
+from leadloop.inbox.ingestion.ingest import IncomingEvent, ingest
+from leadloop.inbox.turns.turn import take_turn
 from leadloop.storage.tables import Enrolment, Message
 
 _WARM_UP = 3

@@ -14,7 +14,7 @@ from bench.journeys.ground import Ground, click_when_sent
 from leadloop.contracts import journey_workflow_id
 from leadloop.delivery.outbox import Outbox
 from leadloop.delivery.tokens import Tokens
-from leadloop.inbox.ingest import IncomingEvent, ingest
+from leadloop.inbox.ingestion.ingest import IncomingEvent, ingest
 from leadloop.storage.tables import Enrolment, Message
 from worker import running_engine
 

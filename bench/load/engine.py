@@ -18,7 +18,7 @@ from leadloop.delivery.smtp import SmtpSender
 from leadloop.delivery.tokens import Tokens
 from leadloop.embedded.processes import free_port
 from leadloop.embedded.temporal_server import running_temporal
-from leadloop.inbox.taking import TURNS
+from leadloop.inbox.turns.taking import TURNS
 from leadloop.storage.database import is_announced
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment

@@ -13,9 +13,9 @@ from sqlmodel import Session, col, func, select
 from leadloop.clock import RealClock
 from leadloop.contracts import TurnRequest
 from leadloop.inbox.applier import apply_once
-from leadloop.inbox.enrolling import enrol_leads
-from leadloop.inbox.ingest import IncomingEvent, ingest
-from leadloop.inbox.turn import take_turn
+from leadloop.inbox.entries.enrolling import enrol_leads
+from leadloop.inbox.ingestion.ingest import IncomingEvent, ingest
+from leadloop.inbox.turns.turn import take_turn
 from leadloop.keys import Keys
 from leadloop.language.compiler import compile_workspace
 from leadloop.leads.identity import NewLead, create_leads, email_hash

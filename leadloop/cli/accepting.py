@@ -14,7 +14,7 @@ from leadloop.cli.output import print_json
 from leadloop.cli.temporal_service import connect_for
 
 if TYPE_CHECKING:
-    from leadloop.inbox.restore import Accepted
+    from leadloop.inbox.recovery.restore import Accepted
     from leadloop.settings import Settings
     from leadloop.storage.environment import Environment
 
@@ -39,7 +39,7 @@ def accept(
     as_json: bool,
 ) -> None:
     """Say what an acceptance would do; unless it is a dry run, ask, and do it."""
-    from leadloop.inbox.restore import NotRestoredError
+    from leadloop.inbox.recovery.restore import NotRestoredError
 
     try:
         if dry_run or not yes:
@@ -61,7 +61,7 @@ def accept(
 
 async def _rehearse(settings: Settings, state: Path | None, unproven: Unproven, *, quiet: bool) -> Accepted:
     """Find out what there is to find out, and undo every transaction."""
-    from leadloop.inbox.restore import Acceptance
+    from leadloop.inbox.recovery.restore import Acceptance
 
     with open_environment(state, dry_run=True) as env:
         client = await connect_for(settings)
@@ -74,8 +74,8 @@ async def _accept(
 ) -> tuple[Accepted, int]:
     """Find out, raise every generation and restart, then open the gate."""
     from leadloop.cli.recover import restart_all
-    from leadloop.inbox.rebuild import begin_rebuild
-    from leadloop.inbox.restore import Acceptance
+    from leadloop.inbox.recovery.rebuild import begin_rebuild
+    from leadloop.inbox.recovery.restore import Acceptance
 
     with open_environment(state) as env:
         client = await connect_for(settings)

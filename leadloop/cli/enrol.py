@@ -14,7 +14,7 @@ from leadloop.cli.output import JsonOption, print_json
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from leadloop.inbox.enrolling import EnrolResult
+    from leadloop.inbox.entries.enrolling import EnrolResult
     from leadloop.storage.environment import Environment
 
 
@@ -54,7 +54,7 @@ def enrol(
     """
     import sys
 
-    from leadloop.inbox.enrolling import EnrolError, enrol_leads, segment_members
+    from leadloop.inbox.entries.enrolling import EnrolError, enrol_leads, segment_members
 
     if not leads and file is None and segment is None:
         raise typer.BadParameter("name somebody", param_hint="--lead, --file or --segment")
@@ -131,7 +131,7 @@ def _print_text(results: list[EnrolResult], dry_run: bool) -> None:
     entered, refused = counts["entered"], counts["refused"]
     more = len(results) - entered - refused
     if many:
-        from leadloop.inbox.enrolling import REASONS
+        from leadloop.inbox.entries.enrolling import REASONS
 
         for code, number in _codes(results).most_common():
             typer.echo(f"{number:,} × {REASONS[code]} ({code})")

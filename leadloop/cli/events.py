@@ -12,7 +12,7 @@ from leadloop.cli.environments import StateOption, open_environment
 from leadloop.cli.output import JsonOption, print_json
 
 if TYPE_CHECKING:
-    from leadloop.inbox.ingest import IncomingEvent, IngestResult
+    from leadloop.inbox.ingestion.ingest import IncomingEvent, IngestResult
     from leadloop.storage.environment import Environment
 
 app = typer.Typer(help="Put events in by hand.", no_args_is_help=True)
@@ -54,7 +54,7 @@ def send(
     Numbers and true or false are read as such where the event declares them so. Exit code 1 where the
     event is refused.
     """
-    from leadloop.inbox.ingest import IncomingEvent
+    from leadloop.inbox.ingestion.ingest import IncomingEvent
 
     with open_environment(state) as env:
         by_email = "@" in lead
@@ -74,7 +74,7 @@ def send(
 
 
 def _store(env: Environment, item: IncomingEvent, dry_run: bool) -> IngestResult:
-    from leadloop.inbox.ingest import ingest
+    from leadloop.inbox.ingestion.ingest import ingest
 
     results: list[IngestResult] = []
     try:

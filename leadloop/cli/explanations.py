@@ -11,10 +11,10 @@ from sqlmodel import Session, col, select
 from leadloop.cli.keeping_out import reasons_against
 from leadloop.cli.standing import arms_of, calls_of, pauses_of, record_of
 from leadloop.inbox.apply import Application
-from leadloop.inbox.causes import LOST
 from leadloop.inbox.facts import company_of, lead_zone
 from leadloop.inbox.operations.log import operations_about
 from leadloop.inbox.operations.view import operation_json
+from leadloop.inbox.turns.causes import LOST
 from leadloop.journey.state import JourneyState
 from leadloop.language.plan import (
     Armed,

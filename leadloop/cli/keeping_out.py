@@ -11,12 +11,12 @@ from sqlmodel import Session, col, select
 
 from leadloop.conditions import EvaluationError, evaluate
 from leadloop.inbox.apply import Application
-from leadloop.inbox.due_rows import ENTRY, WAITING
-from leadloop.inbox.entry_events import ENTRY_DUE
-from leadloop.inbox.entry_rules import Refusal, explain_entry
+from leadloop.inbox.entries.events import ENTRY_DUE
+from leadloop.inbox.entries.rules import Refusal, explain_entry
 from leadloop.inbox.exits import meets_now
-from leadloop.inbox.journey_facts import entering_values
 from leadloop.inbox.records_of import runs_for_record
+from leadloop.inbox.relaying.due_rows import ENTRY, WAITING
+from leadloop.inbox.turns.journey_facts import entering_values
 from leadloop.journey.walk import safe_values
 from leadloop.language.plan import Matcher, Plan
 from leadloop.leads.consent import may_mail

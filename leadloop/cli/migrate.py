@@ -86,7 +86,7 @@ def _mark(env: Environment, tell: bool) -> None:
     """Mark the journeys at once; the workers' loop would do it too."""
     import sys
 
-    from leadloop.inbox.editions import run_editions
+    from leadloop.inbox.turns.editions import run_editions
 
     done = 0
     while told := run_editions(env):

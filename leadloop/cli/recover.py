@@ -14,7 +14,7 @@ from leadloop.cli.output import JsonOption, print_json, print_table
 from leadloop.cli.temporal_service import connect_for
 
 if TYPE_CHECKING:
-    from leadloop.inbox.rebuild import Rebuild
+    from leadloop.inbox.recovery.rebuild import Rebuild
     from leadloop.settings import Settings
     from leadloop.storage.environment import Environment
 
@@ -90,7 +90,7 @@ def recover(
 
 def _check_gate(env: Environment) -> None:
     """Exit where the database is an older copy: rebuilding alone would not make it send."""
-    from leadloop.inbox.restored import describe_gate
+    from leadloop.inbox.recovery.restored import describe_gate
 
     with env.database.read() as session:
         gate = describe_gate(session)
@@ -100,7 +100,7 @@ def _check_gate(env: Environment) -> None:
 
 
 def _check_scenario(env: Environment, scenario: str | None) -> None:
-    from leadloop.inbox.rebuild import count_open
+    from leadloop.inbox.recovery.rebuild import count_open
 
     if scenario is None or scenario in env.publications.current().publication.plans:
         return
@@ -110,7 +110,7 @@ def _check_scenario(env: Environment, scenario: str | None) -> None:
 
 
 def _show_plan(env: Environment, scenario: str | None, as_json: bool) -> None:
-    from leadloop.inbox.rebuild import count_open
+    from leadloop.inbox.recovery.rebuild import count_open
 
     counts = count_open(env, scenario)
     if as_json:
@@ -122,7 +122,7 @@ def _show_plan(env: Environment, scenario: str | None, as_json: bool) -> None:
 
 def _begin(env: Environment, scenario: str | None, from_start: bool) -> tuple[Rebuild, bool]:
     """Return the rebuild to carry out, and whether it is one that was stopped."""
-    from leadloop.inbox.rebuild import begin_rebuild, unfinished_rebuild
+    from leadloop.inbox.recovery.rebuild import begin_rebuild, unfinished_rebuild
 
     stopped = unfinished_rebuild(env)
     if stopped is not None and stopped.scenario == scenario and not from_start:
@@ -134,8 +134,8 @@ async def restart_all(
     env: Environment, settings: Settings, rebuild: Rebuild, per_second: int, quiet: bool
 ) -> tuple[Rebuild, int]:
     """Restart batch by batch; return the place reached and how many starts are still to be sent."""
-    from leadloop.inbox.rebuild import rebuild_next
-    from leadloop.inbox.relay import Relay
+    from leadloop.inbox.recovery.rebuild import rebuild_next
+    from leadloop.inbox.relaying.relay import Relay
 
     client = await connect_for(settings)
     relay = Relay(env, client, env.publications.current().publication.workspace.name)

@@ -90,11 +90,11 @@ def _document(env: Environment) -> dict[str, Any]:
     from sqlalchemy import func
     from sqlmodel import col, select
 
-    from leadloop.inbox.alerts import open_alerts
-    from leadloop.inbox.editions import edition_progress
-    from leadloop.inbox.presence import live_workers
-    from leadloop.inbox.restored import describe_gate
-    from leadloop.inbox.sweeper import OVERDUE
+    from leadloop.inbox.monitoring.alerts import open_alerts
+    from leadloop.inbox.monitoring.presence import live_workers
+    from leadloop.inbox.recovery.restored import describe_gate
+    from leadloop.inbox.recovery.sweeper import OVERDUE
+    from leadloop.inbox.turns.editions import edition_progress
     from leadloop.storage.tables import Enrolment, EnrolmentStatus, Event, Message, MessageStatus, Wake
     from leadloop.web.counts import scenario_counts
 
@@ -204,7 +204,7 @@ def _waiting_entries(session: Any) -> list[dict[str, Any]]:
     """Count, by scenario, the entries that wait for a place or for a turn, with the next one's instant."""
     from sqlmodel import col, select
 
-    from leadloop.inbox.due_rows import WAITING
+    from leadloop.inbox.relaying.due_rows import WAITING
     from leadloop.storage.tables import Due
 
     rows = session.exec(

@@ -28,7 +28,7 @@ from leadloop.delivery.signing import signed_headers
 from leadloop.delivery.smtp import RetryLaterError
 from leadloop.inbox.apply import apply_pending
 from leadloop.inbox.calls import FINISHED
-from leadloop.inbox.restored import RESTORED, is_restored
+from leadloop.inbox.recovery.restored import RESTORED, is_restored
 from leadloop.language.plan import canonical
 from leadloop.settings import Endpoint
 from leadloop.storage.database import RowMissingError, lock_enrolment, lock_lead

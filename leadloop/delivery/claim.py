@@ -20,7 +20,7 @@ from leadloop.inbox.apply import apply_pending
 from leadloop.inbox.operations.pausing import PAUSED
 from leadloop.inbox.operations.scenario_pauses import pause_key, scenario_pause
 from leadloop.inbox.operations.sending import KILL_SWITCH, is_stopped
-from leadloop.inbox.restored import RESTORED, is_restored
+from leadloop.inbox.recovery.restored import RESTORED, is_restored
 from leadloop.leads.consent import may_mail
 from leadloop.storage.columns import new_id
 from leadloop.storage.database import lock_enrolment, lock_lead, lock_message

@@ -11,7 +11,7 @@ from leadloop.conditions import FactValue
 from leadloop.delivery.loading import NOTICE
 from leadloop.delivery.scope import template_context
 from leadloop.inbox.facts import company_of, lead_facts, lead_zone
-from leadloop.inbox.journey_facts import run_values
+from leadloop.inbox.turns.journey_facts import run_values
 from leadloop.language.plan import Publication
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment, Lead, Message

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
-from leadloop.inbox.restored import RESTORED
+from leadloop.inbox.recovery.restored import RESTORED
 from leadloop.storage.database import RowMissingError
 from leadloop.storage.tables import Enrolment, Lead, Message, Setting
 

@@ -37,7 +37,7 @@ from leadloop.delivery.smtp import ConnectionLostAfterDataError, PermanentRefusa
 from leadloop.delivery.tokens import Tokens
 from leadloop.failpoints import FailPoint, no_failpoint
 from leadloop.inbox.operations.sending import KILL_SWITCH
-from leadloop.inbox.restored import RESTORED
+from leadloop.inbox.recovery.restored import RESTORED
 from leadloop.journey.failures import GAVE_UP, REFUSED
 from leadloop.storage.environment import Environment
 from leadloop.storage.outages import is_outage

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from leadloop.inbox.apply import Application
 from leadloop.inbox.facts import lead_facts
-from leadloop.inbox.journey_facts import journey_values
+from leadloop.inbox.turns.journey_facts import journey_values
 from leadloop.journey.simulation.fields import likely_fields
 from leadloop.language.plan import EventMatch, Expression, FieldSpec, IfStep, Plan, Publication, SwitchStep
 from leadloop.storage.environment import Environment

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from leadloop.inbox.apply import Application
 from leadloop.inbox.lead_rows import read_ahead
-from leadloop.inbox.wakes import gather_wakes
+from leadloop.inbox.relaying.wakes import gather_wakes
 from leadloop.scoring.ledger import gather_lines
 from leadloop.storage.database import (
     DatabaseAwayError,

@@ -16,15 +16,16 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from leadloop.conditions import FactValue
-from leadloop.inbox import entry, exits, waits
-from leadloop.inbox.due_entries import keep_timers
-from leadloop.inbox.due_rows import LeadDues
-from leadloop.inbox.entry_history import EntryHistory
+from leadloop.inbox import exits, waits
+from leadloop.inbox.entries import entry
+from leadloop.inbox.entries.history import EntryHistory
+from leadloop.inbox.entries.timers import keep_timers
 from leadloop.inbox.facts import LeadReader, lead_zone
 from leadloop.inbox.lead_rows import LeadRows, pending_of
 from leadloop.inbox.memberships import keep_segments
 from leadloop.inbox.newly_published import catch_up
 from leadloop.inbox.reactions import note_on_message
+from leadloop.inbox.relaying.due_rows import LeadDues
 from leadloop.inbox.sales_lock import sync_sales_lock
 from leadloop.inbox.score_edges import edges_of
 from leadloop.language.plan import Calendar, Publication

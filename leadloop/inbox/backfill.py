@@ -19,8 +19,8 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
 from leadloop.inbox.apply import Application
-from leadloop.inbox.due_entries import OWN_KEYS, existing_hash, is_in
-from leadloop.inbox.entering_together import AT_ONCE, EnteringTogether, due_of, may_enter_together
+from leadloop.inbox.entries.timers import OWN_KEYS, existing_hash, is_in
+from leadloop.inbox.entries.together import AT_ONCE, EnteringTogether, due_of, may_enter_together
 from leadloop.inbox.newly_published import (
     Notes,
     fresh_round,

@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from leadloop.contracts import Next
-from leadloop.inbox.causes import due_of
-from leadloop.inbox.wakes import ask_wake
+from leadloop.inbox.relaying.wakes import ask_wake
+from leadloop.inbox.turns.causes import due_of
 from leadloop.journey.lengths import waits_a_length
 from leadloop.language.plan import Plan, StreamStep
 from leadloop.storage.tables import Enrolment, EnrolmentStatus

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from leadloop.inbox.entry_rules import Refusal
+from leadloop.inbox.entries.rules import Refusal
 
 REASONS = {
     "no_entry": "the scenario has no manual entry",

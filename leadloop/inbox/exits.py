@@ -10,10 +10,10 @@ from sqlmodel import Session, col, select
 from leadloop.conditions import EvaluationError, Facts
 from leadloop.inbox.calls import drop_calls
 from leadloop.inbox.holding import forget_hold, hold_journey
-from leadloop.inbox.journey_facts import JourneyReader
+from leadloop.inbox.relaying.wakes import ask_wake
 from leadloop.inbox.sales_lock import sync_sales_lock
+from leadloop.inbox.turns.journey_facts import JourneyReader
 from leadloop.inbox.waits import disarm
-from leadloop.inbox.wakes import ask_wake
 from leadloop.language.plan import EventMatch, Matcher, Plan, RecycleStep, StageMatch, WhenMatch
 from leadloop.sales.offers import withdraw_offers
 from leadloop.sales.tasks import withdraw_tasks

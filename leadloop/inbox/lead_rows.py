@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import BindParameter, bindparam
 from sqlmodel import Session, SQLModel, col, select
 
-from leadloop.inbox.due_rows import LeadDues
-from leadloop.inbox.entry_events import plans_entered_by
-from leadloop.inbox.entry_history import EntryHistory, HistoryAhead
+from leadloop.inbox.entries.events import plans_entered_by
+from leadloop.inbox.entries.history import EntryHistory, HistoryAhead
 from leadloop.inbox.questions import asked_of_leads
+from leadloop.inbox.relaying.due_rows import LeadDues
 from leadloop.journey.past import begins
 from leadloop.language.plan import Did, Publication, Workspace
 from leadloop.leads import consent, pauses

@@ -9,7 +9,7 @@ from sqlalchemy import String, exists, func, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Session, col, select
 
-from leadloop.inbox.due_rows import SEGMENTS
+from leadloop.inbox.relaying.due_rows import SEGMENTS
 from leadloop.journey import segments
 from leadloop.storage.tables import Event, Lead
 

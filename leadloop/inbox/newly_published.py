@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlmodel import Session
 
-from leadloop.inbox.due_entries import enter_existing, keep_timers
-from leadloop.inbox.entry_companies import first_person
+from leadloop.inbox.entries.companies import first_person
+from leadloop.inbox.entries.timers import enter_existing, keep_timers
 from leadloop.inbox.memberships import keep_segments
 from leadloop.language.plan import (
     DateMatch,

@@ -12,9 +12,9 @@ from sqlalchemy import Insert, Table, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
-from leadloop.inbox.incoming import IncomingEvent
-from leadloop.inbox.item_checks import body_hash
-from leadloop.inbox.storing import OWN
+from leadloop.inbox.ingestion.incoming import IncomingEvent
+from leadloop.inbox.ingestion.item_checks import body_hash
+from leadloop.inbox.ingestion.storing import OWN
 from leadloop.storage.columns import new_id
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Event, EventKey

@@ -9,11 +9,11 @@ from datetime import datetime
 from sqlmodel import Session
 
 from leadloop.inbox.backfill import begin_backfill
-from leadloop.inbox.editions import apply_edition
+from leadloop.inbox.monitoring.presence import unable_workers
 from leadloop.inbox.planning.changes import Change, part_changes, scenario_changes
 from leadloop.inbox.planning.people import positions
 from leadloop.inbox.planning.report import live_publication
-from leadloop.inbox.presence import unable_workers
+from leadloop.inbox.turns.editions import apply_edition
 from leadloop.language.plan import Publication
 from leadloop.storage.database import StorageError
 from leadloop.storage.environment import Environment

@@ -11,26 +11,26 @@ from contextlib import suppress
 import structlog
 from temporalio.client import Client
 
-from leadloop.inbox.alert_posts import AlertPosts
-from leadloop.inbox.alerts import SECONDS as ALERT_SECONDS
-from leadloop.inbox.alerts import watch
 from leadloop.inbox.applier import apply_once
 from leadloop.inbox.backfill import run_backfill
-from leadloop.inbox.due import earliest_due, run_due
-from leadloop.inbox.editions import EDITIONS, run_editions
-from leadloop.inbox.ingest import EVENTS
-from leadloop.inbox.missing import restart_missing
+from leadloop.inbox.ingestion.ingest import EVENTS
+from leadloop.inbox.monitoring.alert_posts import AlertPosts
+from leadloop.inbox.monitoring.alerts import SECONDS as ALERT_SECONDS
+from leadloop.inbox.monitoring.alerts import watch
+from leadloop.inbox.monitoring.presence import BEAT_SECONDS, Presence
 from leadloop.inbox.operations.loop import run_operations
 from leadloop.inbox.operations.topic import OPERATIONS
-from leadloop.inbox.presence import BEAT_SECONDS, Presence
 from leadloop.inbox.pruning.pruner import Pruner
 from leadloop.inbox.pruning.retention import Retention
-from leadloop.inbox.relay import Relay
-from leadloop.inbox.restored import gate_is_closed
-from leadloop.inbox.sweeper import sweep
-from leadloop.inbox.wakes import WAKES
+from leadloop.inbox.recovery.missing import restart_missing
+from leadloop.inbox.recovery.restored import gate_is_closed
+from leadloop.inbox.recovery.sweeper import sweep
+from leadloop.inbox.recovery.watermark import WatermarkKeeper
+from leadloop.inbox.relaying.due import earliest_due, run_due
+from leadloop.inbox.relaying.relay import Relay
+from leadloop.inbox.relaying.wakes import WAKES
+from leadloop.inbox.turns.editions import EDITIONS, run_editions
 from leadloop.inbox.watch import Watch
-from leadloop.inbox.watermark import WatermarkKeeper
 from leadloop.scoring.reading import DUES
 from leadloop.settings import Endpoint
 from leadloop.storage.environment import Environment

@@ -15,8 +15,8 @@ from sqlmodel import Session, col, delete, select
 
 from leadloop.conditions import EvaluationError
 from leadloop.inbox.holding import hold_journey
-from leadloop.inbox.journey_facts import JourneyReader
-from leadloop.inbox.wakes import ask_wake
+from leadloop.inbox.relaying.wakes import ask_wake
+from leadloop.inbox.turns.journey_facts import JourneyReader
 from leadloop.journey.state import Arm, BranchTaken
 from leadloop.language.plan import Armed, ChangeMatch, EventMatch, StageMatch, WhenMatch
 from leadloop.leads.visitors import EARLIER

@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import insert
 from sqlmodel import Session, col, select
 
-from leadloop.inbox.ingest import EVENTS, OWN
+from leadloop.inbox.ingestion.ingest import EVENTS, OWN
 from leadloop.leads.addresses import FREE_MAIL_DOMAINS
 from leadloop.leads.companies import find_company
 from leadloop.leads.names import clean_text, company_key

@@ -15,7 +15,7 @@ from typing import Any
 from sqlmodel import Session
 
 from leadloop.inbox.apply import Application
-from leadloop.inbox.ingest import IncomingEvent, ingest
+from leadloop.inbox.ingestion.ingest import IncomingEvent, ingest
 from leadloop.language.plan import Workspace
 from leadloop.leads.addresses import company_domain
 from leadloop.leads.companies import find_company

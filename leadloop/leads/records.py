@@ -13,7 +13,7 @@ from typing import Literal
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from leadloop.inbox.ingest import EVENTS, OWN
+from leadloop.inbox.ingestion.ingest import EVENTS, OWN
 from leadloop.inbox.records_of import RECORD_CHANGED
 from leadloop.leads.companies import foremost
 from leadloop.leads.names import company_key

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session, SQLModel
 
 from leadloop.inbox.apply import apply_pending
-from leadloop.inbox.ingest import IncomingEvent, ingest
+from leadloop.inbox.ingestion.ingest import IncomingEvent, ingest
 from leadloop.leads.fields import read_identity
 from leadloop.leads.values import is_empty
 from leadloop.sales.deals import RevisitError, deal_refusal, last_day, revisit_date

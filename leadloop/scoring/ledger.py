@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
-from leadloop.inbox.due_rows import LeadDues
+from leadloop.inbox.relaying.due_rows import LeadDues
 from leadloop.journey.points import score_of, shown, span_delta, span_seconds
 from leadloop.language.plan import ScoreModel
 from leadloop.storage.columns import new_id

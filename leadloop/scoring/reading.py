@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from leadloop.inbox.due_rows import COOLDOWN, DECAY, DUES
+from leadloop.inbox.relaying.due_rows import COOLDOWN, DECAY, DUES
 from leadloop.language.plan import Scoring
 from leadloop.scoring.bands import band_of, leaves_at
 from leadloop.scoring.ledger import LeadLedger, shown

@@ -12,7 +12,7 @@ import leadloop
 from leadloop.delivery.mailbox import Mailbox
 from leadloop.delivery.tokens import Tokens
 from leadloop.failpoints import no_failpoint
-from leadloop.inbox.group_commit import GroupCommit
+from leadloop.inbox.ingestion.group_commit import GroupCommit
 from leadloop.inbox.operations.links import TemporalPages
 from leadloop.settings import INBOX_LIMIT
 from leadloop.storage.environment import Environment

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr
 
-from leadloop.inbox.enrolling import EnrolError, EnrolResult, NoSuchScenarioError, enrol_leads
+from leadloop.inbox.entries.enrolling import EnrolError, EnrolResult, NoSuchScenarioError, enrol_leads
 from leadloop.storage.environment import Environment
 from leadloop.web.problems import ProblemError, field_error
 from leadloop.web.strict_json import body_of, documented

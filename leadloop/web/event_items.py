@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from leadloop.inbox.event_rules import IDENTIFY
-from leadloop.inbox.ingest import IncomingEvent, IngestResult
+from leadloop.inbox.ingestion.event_rules import IDENTIFY
+from leadloop.inbox.ingestion.ingest import IncomingEvent, IngestResult
 from leadloop.language.plan import Workspace
 from leadloop.language.suggest import Suggestion
 from leadloop.web.people import read_consent, read_fields

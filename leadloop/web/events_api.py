@@ -9,8 +9,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from leadloop.inbox.group_commit import GroupCommit, RequestKey
-from leadloop.inbox.ingest import IncomingEvent, IngestResult
+from leadloop.inbox.ingestion.group_commit import GroupCommit, RequestKey
+from leadloop.inbox.ingestion.ingest import IncomingEvent, IngestResult
 from leadloop.storage.environment import Environment
 from leadloop.web.access import CALLER, SIGNED
 from leadloop.web.api_keys import Caller

@@ -10,8 +10,8 @@ from fastapi.responses import JSONResponse, Response
 from sqlmodel import Session
 from starlette.datastructures import UploadFile
 
-from leadloop.inbox.group_commit import GroupCommit
-from leadloop.inbox.ingest import IncomingEvent, IngestResult, ingest
+from leadloop.inbox.ingestion.group_commit import GroupCommit
+from leadloop.inbox.ingestion.ingest import IncomingEvent, IngestResult, ingest
 from leadloop.language.plan import Workspace
 from leadloop.language.suggest import Suggestion
 from leadloop.leads.fields import READERS, read_identity

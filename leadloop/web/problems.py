@@ -14,7 +14,7 @@ from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError, SQLA
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
-from leadloop.inbox.backlog import BusyError
+from leadloop.inbox.ingestion.backlog import BusyError
 from leadloop.inbox.operations.log import OperationError
 from leadloop.sales.commands import SalesError
 from leadloop.storage.database import DatabaseAwayError, StorageError

@@ -11,8 +11,8 @@ from fastapi.responses import RedirectResponse, Response
 from sqlmodel import Session
 
 from leadloop.delivery.tokens import TokenError, Tokens
-from leadloop.inbox.group_commit import BusyError, GroupCommit
-from leadloop.inbox.ingest import IncomingEvent, ingest
+from leadloop.inbox.ingestion.group_commit import BusyError, GroupCommit
+from leadloop.inbox.ingestion.ingest import IncomingEvent, ingest
 from leadloop.storage.database import lock_lead, lock_message
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Link, Message

@@ -15,7 +15,7 @@ from sqlmodel import Session, select
 from starlette.exceptions import HTTPException
 
 from leadloop.delivery.tokens import Tokens
-from leadloop.inbox.ingest import IncomingEvent, ingest
+from leadloop.inbox.ingestion.ingest import IncomingEvent, ingest
 from leadloop.leads.consent import ALL_TOPICS, REFUSED
 from leadloop.storage.database import lock_lead
 from leadloop.storage.environment import Environment

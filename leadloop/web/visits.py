@@ -13,8 +13,8 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from leadloop.inbox.group_commit import GroupCommit
-from leadloop.inbox.visits import Visit, record_visits
+from leadloop.inbox.ingestion.group_commit import GroupCommit
+from leadloop.inbox.ingestion.visits import Visit, record_visits
 from leadloop.storage.environment import Environment
 from leadloop.web.problems import ProblemError, field_error
 from leadloop.web.strict_json import JsonError, parse

@@ -21,7 +21,7 @@ from leadloop.delivery.render import Renderer
 from leadloop.delivery.smtp import RetryLaterError, SmtpSender
 from leadloop.delivery.tokens import Tokens
 from leadloop.failpoints import EXIT_CODE, failpoint
-from leadloop.inbox.ingest import IncomingEvent, ingest
+from leadloop.inbox.ingestion.ingest import IncomingEvent, ingest
 from leadloop.keys import Keys
 from leadloop.language import plan as p
 from leadloop.leads.consent import suppress

@@ -12,7 +12,7 @@ import yaml
 from helm_python.chart import Chart, lint
 
 from leadloop.contracts import email_queue, integrations_queue, journeys_queue
-from leadloop.inbox.turn import EMAIL_PROVIDER
+from leadloop.inbox.turns.turn import EMAIL_PROVIDER
 from leadloop.settings import Settings
 from worker import ALL
 

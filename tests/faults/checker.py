@@ -27,7 +27,7 @@ from sqlmodel import col, select
 
 from leadloop.inbox.calls import FINISHED as FINISHED_CALLS
 from leadloop.inbox.doctor import examine
-from leadloop.inbox.ingest import IngestResult
+from leadloop.inbox.ingestion.ingest import IngestResult
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import (
     Call,

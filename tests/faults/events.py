@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from leadloop.inbox.ingest import IncomingEvent
+from leadloop.inbox.ingestion.ingest import IncomingEvent
 
 
 def visit(name: str, event_id: str) -> dict[str, Any]:

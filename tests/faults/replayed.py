@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 
 from leadloop.contracts import Next
 from leadloop.inbox.apply import Application
-from leadloop.inbox.journey_facts import journey_facts
+from leadloop.inbox.turns.journey_facts import journey_facts
 from leadloop.journey.decide import decide
 from leadloop.journey.state import (
     BranchTaken,

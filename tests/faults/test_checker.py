@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session, select
 
-from leadloop.inbox.ingest import IncomingEvent, ingest
+from leadloop.inbox.ingestion.ingest import IncomingEvent, ingest
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import (
     Call,

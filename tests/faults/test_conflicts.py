@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from leadloop.inbox import services
 from leadloop.inbox.applier import apply_once
-from leadloop.inbox.ingest import IncomingEvent, ingest
+from leadloop.inbox.ingestion.ingest import IncomingEvent, ingest
 from leadloop.leads.consent import may_mail
 from leadloop.storage.database import Database
 from leadloop.storage.environment import Environment

@@ -16,11 +16,11 @@ from sqlmodel import col, func, select
 
 from leadloop.connection import ConnectionFailedError, connect
 from leadloop.embedded.temporal_server import ServerMissingError
-from leadloop.inbox import relay as relays
 from leadloop.inbox.applier import apply_once
-from leadloop.inbox.ingest import ingest
-from leadloop.inbox.pace import Pace
-from leadloop.inbox.relay import Relay
+from leadloop.inbox.ingestion.ingest import ingest
+from leadloop.inbox.relaying import relay as relays
+from leadloop.inbox.relaying.pace import Pace
+from leadloop.inbox.relaying.relay import Relay
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Event, Wake
 from tests.faults.checker import Answer, violations

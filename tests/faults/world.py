@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from temporalio.client import Client, WorkflowExecution
 
 from leadloop.contracts import journeys_queue
-from leadloop.inbox.ingest import IncomingEvent, ingest
+from leadloop.inbox.ingestion.ingest import IncomingEvent, ingest
 from leadloop.storage.tables import Enrolment, Event, Message, MessageStatus
 from tests.faults.checker import Answer, Observed, answer_of
 from tests.faults.events import form

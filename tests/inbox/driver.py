@@ -8,9 +8,9 @@ from sqlmodel import col, select
 
 from leadloop.contracts import TurnReply, TurnRequest
 from leadloop.inbox.applier import apply_once
-from leadloop.inbox.due import run_due
-from leadloop.inbox.ingest import IncomingEvent, IngestResult, ingest
-from leadloop.inbox.turn import take_turn
+from leadloop.inbox.ingestion.ingest import IncomingEvent, IngestResult, ingest
+from leadloop.inbox.relaying.due import run_due
+from leadloop.inbox.turns.turn import take_turn
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import (
     Call,

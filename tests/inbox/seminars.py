@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from leadloop.inbox.apply import Application
-from leadloop.inbox.journey_facts import JourneyReader
+from leadloop.inbox.turns.journey_facts import JourneyReader
 from leadloop.language import plan as p
 from leadloop.leads.records import IncomingRecord, RecordResult, upsert_record
 from leadloop.storage.database import lock_lead

@@ -10,9 +10,9 @@ from sqlmodel import select
 from structlog.testing import capture_logs
 
 from leadloop.contracts import Watermark
-from leadloop.inbox.alert_posts import GIVE_UP_AFTER, AlertPosts
-from leadloop.inbox.alerts import FAILING, KINDS, LATE, WITHIN, open_alerts, watch
-from leadloop.inbox.restored import close_the_gate
+from leadloop.inbox.monitoring.alert_posts import GIVE_UP_AFTER, AlertPosts
+from leadloop.inbox.monitoring.alerts import FAILING, KINDS, LATE, WITHIN, open_alerts, watch
+from leadloop.inbox.recovery.restored import close_the_gate
 from leadloop.settings import Endpoint
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import (

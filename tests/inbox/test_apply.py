@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from leadloop.inbox.applier import apply_once
 from leadloop.inbox.apply import MAX_DEPTH
-from leadloop.inbox.due import run_due
+from leadloop.inbox.relaying.due import run_due
 from leadloop.language import plan as p
 from leadloop.storage.environment import Environment
 from leadloop.storage.publications import publish

@@ -9,10 +9,10 @@ from typing import Any
 from sqlmodel import col, select
 
 from leadloop.contracts import TurnRequest
-from leadloop.inbox.editions import apply_edition, run_editions
-from leadloop.inbox.failing_turns import note_failed_turn
 from leadloop.inbox.operations.commands import retry_journey
 from leadloop.inbox.operations.log import Caller
+from leadloop.inbox.turns.editions import apply_edition, run_editions
+from leadloop.inbox.turns.failing_turns import note_failed_turn
 from leadloop.language import plan as p
 from leadloop.sales import commands
 from leadloop.storage.environment import Environment

@@ -10,12 +10,12 @@ from prometheus_client import CollectorRegistry, generate_latest
 from sqlalchemy import event
 
 from activities.counting import Counting
-from leadloop.inbox.alerts import KINDS, watch
-from leadloop.inbox.engine_metrics import EVERY_SECONDS, EngineMetrics
+from leadloop.inbox.monitoring.alerts import KINDS, watch
+from leadloop.inbox.monitoring.engine_metrics import EVERY_SECONDS, EngineMetrics
+from leadloop.inbox.monitoring.presence import Presence
 from leadloop.inbox.operations.log import Caller
 from leadloop.inbox.operations.sending import stop_sending
-from leadloop.inbox.presence import Presence
-from leadloop.inbox.wakes import ask_wake
+from leadloop.inbox.relaying.wakes import ask_wake
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import EnrolmentStatus, MessageStatus
 from tests.factories import ManualClock, make_enrolment, make_lead, make_message

@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from leadloop.inbox.enrolling import REASONS, EnrolError, EnrolResult, NoSuchScenarioError, enrol_leads
+from leadloop.inbox.entries.enrolling import (
+    REASONS,
+    EnrolError,
+    EnrolResult,
+    NoSuchScenarioError,
+    enrol_leads,
+)
 from leadloop.language import plan as p
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment, Event, Lead, LeadScore

@@ -15,9 +15,9 @@ import pytest
 from sqlalchemy import event as sql_event
 from sqlmodel import SQLModel, col, func, select
 
-from leadloop.inbox import enrolling
 from leadloop.inbox.applier import apply_once
-from leadloop.inbox.enrolling import EnrolResult, enrol_leads
+from leadloop.inbox.entries import enrolling
+from leadloop.inbox.entries.enrolling import EnrolResult, enrol_leads
 from leadloop.language import plan as p
 from leadloop.storage.environment import Environment
 from leadloop.storage.inserting import insert_rows
@@ -222,7 +222,7 @@ def test_a_run_that_dies_in_the_middle_is_completed_by_the_next(
 _DIES = """
 import os, signal, sys
 from leadloop.clock import RealClock
-from leadloop.inbox import enrolling
+from leadloop.inbox.entries import enrolling
 from leadloop.keys import Keys
 from leadloop.storage.database import Database
 from leadloop.storage.environment import Environment

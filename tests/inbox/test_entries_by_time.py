@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
-from leadloop.inbox.due import run_due
-from leadloop.inbox.entry_events import entry_digest
-from leadloop.inbox.experiments import round_of
+from leadloop.inbox.entries.events import entry_digest
+from leadloop.inbox.relaying.due import run_due
+from leadloop.inbox.turns.experiments import round_of
 from leadloop.language import plan as p
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Due, EventKey, Lead

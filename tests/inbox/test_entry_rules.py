@@ -11,7 +11,7 @@ import pytest
 
 from leadloop.inbox.applier import apply_lead, apply_once
 from leadloop.inbox.apply import Application
-from leadloop.inbox.entry_rules import explain_entry
+from leadloop.inbox.entries.rules import explain_entry
 from leadloop.language import plan as p
 from leadloop.storage.database import lock_lead
 from leadloop.storage.environment import Environment

@@ -10,7 +10,7 @@ from sqlalchemy import event as sql_event
 from sqlmodel import SQLModel, select
 
 from leadloop.inbox import backfill
-from leadloop.inbox.enrolling import enrol_leads
+from leadloop.inbox.entries.enrolling import enrol_leads
 from leadloop.language import plan as p
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment, Event, EventKey, Lead

@@ -11,7 +11,7 @@ import pytest
 from sqlmodel import select
 
 from leadloop.inbox.apply import Application
-from leadloop.inbox.experiments import best_arm, decide_winner, round_of
+from leadloop.inbox.turns.experiments import best_arm, decide_winner, round_of
 from leadloop.language import plan as p
 from leadloop.storage.columns import new_id
 from leadloop.storage.database import lock_lead

@@ -16,7 +16,7 @@ from sqlmodel import select
 from leadloop.inbox import waits
 from leadloop.inbox.applier import apply_lead
 from leadloop.inbox.doctor import examine
-from leadloop.inbox.ingest import IncomingEvent, ingest
+from leadloop.inbox.ingestion.ingest import IncomingEvent, ingest
 from leadloop.language import plan as p
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Event, LeadScore

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from leadloop.inbox.apply import Application
-from leadloop.inbox.editions import run_editions
-from leadloop.inbox.entry_rules import explain_entry
+from leadloop.inbox.entries.rules import explain_entry
 from leadloop.inbox.publishing import publish_workspace
+from leadloop.inbox.turns.editions import run_editions
 from leadloop.language import plan as p
 from leadloop.storage.database import lock_lead
 from leadloop.storage.environment import Environment

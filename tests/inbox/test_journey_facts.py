@@ -12,9 +12,9 @@ import pytest
 from leadloop.conditions import SURROUNDINGS, EvaluationError, evaluate
 from leadloop.inbox.apply import Application
 from leadloop.inbox.facts import lead_facts
-from leadloop.inbox.journey_facts import concerns, entering_values, record_of
 from leadloop.inbox.past import LeadPast
 from leadloop.inbox.reads import company_scores_read
+from leadloop.inbox.turns.journey_facts import concerns, entering_values, record_of
 from leadloop.journey.fact_values import result_dates, result_facts
 from leadloop.language import plan as p
 from leadloop.leads.records import IncomingRecord, upsert_record

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from temporalio.service import RPCStatusCode
 
-from leadloop.inbox.pace import MOST_AT_ONCE, Pace
+from leadloop.inbox.relaying.pace import MOST_AT_ONCE, Pace
 
 
 class Seconds:

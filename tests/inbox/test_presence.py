@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from leadloop.inbox.presence import ALIVE, Presence, live_workers
+from leadloop.inbox.monitoring.presence import ALIVE, Presence, live_workers
 from leadloop.inbox.publishing import PublishRefusedError, publish_workspace
 from leadloop.language import plan as p
 from leadloop.storage.environment import Environment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from leadloop.inbox.priorities import task_priority
+from leadloop.inbox.relaying.priorities import task_priority
 from tests.inbox.played import plan_of, rest
 
 

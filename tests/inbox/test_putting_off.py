@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from leadloop.inbox.operations import scenarios
 from leadloop.inbox.operations.log import Caller
 from leadloop.inbox.operations.scenarios import pause_scenario, resume_scenario, settle_scenarios
-from leadloop.inbox.putting_off import PutOff
+from leadloop.inbox.relaying.putting_off import PutOff
 from leadloop.storage.tables import EnrolmentStatus
 from tests.inbox.driver import journeys, settle
 from tests.inbox.played import enter, environment, plan_of, rest

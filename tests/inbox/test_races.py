@@ -14,9 +14,9 @@ from sqlmodel import select
 
 from leadloop.inbox.applier import apply_lead
 from leadloop.inbox.apply import Application
-from leadloop.inbox.due import run_due
-from leadloop.inbox.editions import run_editions
 from leadloop.inbox.publishing import publish_workspace
+from leadloop.inbox.relaying.due import run_due
+from leadloop.inbox.turns.editions import run_editions
 from leadloop.language import plan as p
 from leadloop.leads.records import IncomingRecord, check_record, upsert_record, write_record
 from leadloop.storage.columns import new_id

@@ -7,9 +7,9 @@ from typing import Any
 from sqlmodel import col, select
 
 from leadloop.contracts import JourneyInput
-from leadloop.inbox import relay as relays
-from leadloop.inbox.relay import Relay
-from leadloop.inbox.wakes import ask_first_wakes, ask_wake
+from leadloop.inbox.relaying import relay as relays
+from leadloop.inbox.relaying.relay import Relay
+from leadloop.inbox.relaying.wakes import ask_first_wakes, ask_wake
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment, Wake
 from tests.factories import ManualClock, make_enrolment, make_lead

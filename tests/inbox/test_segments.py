@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from leadloop.inbox.due import run_due
+from leadloop.inbox.relaying.due import run_due
 from leadloop.language import plan as p
 from leadloop.storage.environment import Environment
 from tests.factories import ManualClock, make_scoring

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlmodel import delete, select
 
 from leadloop.inbox.applier import apply_once
-from leadloop.inbox.sweeper import sweep
+from leadloop.inbox.recovery.sweeper import sweep
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Wake
 from tests.factories import ManualClock

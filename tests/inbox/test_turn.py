@@ -12,7 +12,7 @@ from sqlmodel import select
 
 from leadloop.contracts import TurnRequest
 from leadloop.inbox.applier import apply_once
-from leadloop.inbox.turn import TurnGapError, take_turn
+from leadloop.inbox.turns.turn import TurnGapError, take_turn
 from leadloop.keys import Keys
 from leadloop.language import plan as p
 from leadloop.storage.database import Database, RowMissingError

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from leadloop.inbox.applier import apply_once
-from leadloop.inbox.visits import Visit, record_visits
+from leadloop.inbox.ingestion.visits import Visit, record_visits
 from leadloop.language import plan as p
 from leadloop.leads.visitors import identify_visitor
 from leadloop.storage.environment import Environment

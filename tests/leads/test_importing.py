@@ -8,7 +8,7 @@ from sqlalchemy import event as sql_event
 from sqlmodel import col, func, select
 
 from leadloop.inbox.apply import apply_pending
-from leadloop.inbox.ingest import IncomingEvent, ingest
+from leadloop.inbox.ingestion.ingest import IncomingEvent, ingest
 from leadloop.leads.consent import may_mail
 from leadloop.leads.csv_files import CsvFileError
 from leadloop.leads.identity import find_lead

@@ -17,14 +17,14 @@ from leadloop.delivery.outbox import Outbox
 from leadloop.delivery.smtp import RetryLaterError
 from leadloop.delivery.tokens import Tokens
 from leadloop.inbox.applier import apply_once
-from leadloop.inbox.due import run_due
-from leadloop.inbox.editions import run_editions
 from leadloop.inbox.erasure import erase_lead
-from leadloop.inbox.ingest import IncomingEvent, ingest
+from leadloop.inbox.ingestion.ingest import IncomingEvent, ingest
 from leadloop.inbox.operations.loop import run_operations
 from leadloop.inbox.operations.sending import KILL_SWITCH
-from leadloop.inbox.rebuild import begin_rebuild, rebuild_next
-from leadloop.inbox.turn import TurnGapError
+from leadloop.inbox.recovery.rebuild import begin_rebuild, rebuild_next
+from leadloop.inbox.relaying.due import run_due
+from leadloop.inbox.turns.editions import run_editions
+from leadloop.inbox.turns.turn import TurnGapError
 from leadloop.keys import Keys
 from leadloop.language import plan as p
 from leadloop.leads.consent import record_permission

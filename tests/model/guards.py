@@ -21,24 +21,24 @@ class Guard:
 GUARDS = (
     Guard(
         "the same event counts once",
-        "leadloop/inbox/storing.py",
+        "leadloop/inbox/ingestion/storing.py",
         (("                found[source, external_id] = (body_hmac, event_id)\n", "                pass\n"),
          ("        keyed = {one.key: one for one in ready if one.key is not None}\n",
           "        return ready\n")),
     ),
     Guard(
         "a turn that was taken is not taken again",
-        "leadloop/inbox/turn.py",
+        "leadloop/inbox/turns/turn.py",
         (("if request.turn_no == enrolment.turn_no + 1:", "if request.turn_no <= enrolment.turn_no + 1:"),),
     ),
     Guard(
         "a turn beyond the next one is refused",
-        "leadloop/inbox/turn.py",
+        "leadloop/inbox/turns/turn.py",
         (("if request.turn_no > enrolment.turn_no + 1:", "if False:"),),
     ),
     Guard(
         "a turn of an earlier generation is refused",
-        "leadloop/inbox/turn.py",
+        "leadloop/inbox/turns/turn.py",
         (("if request.generation < enrolment.generation:", "if False:"),),
     ),
     Guard(
@@ -104,7 +104,7 @@ GUARDS = (
     ),
     Guard(
         "one open journey per lead and scenario",
-        "leadloop/inbox/entry_rules.py",
+        "leadloop/inbox/entries/rules.py",
         (('        return Refusal("open", newest)\n', "        return None\n"),),
     ),
     Guard(
@@ -167,19 +167,19 @@ GUARDS = (
     ),
     Guard(
         "a journey whose step is gone is held",
-        "leadloop/inbox/editions.py",
+        "leadloop/inbox/turns/editions.py",
         (("    if target not in new.steps:\n        raise LostStepError(",
           "    if target not in new.steps:\n        return new.first\n        raise LostStepError("),),
     ),
     Guard(
         "a date enters once",
-        "leadloop/inbox/due_entries.py",
+        "leadloop/inbox/entries/timers.py",
         (("    if timer.value and not _first_time(", "    if False and not _first_time("),),
         ("tests/inbox/test_entries_by_time.py",),
     ),
     Guard(
         "an entry by inactivity looks whether the lead is still inactive",
-        "leadloop/inbox/due_entries.py",
+        "leadloop/inbox/entries/timers.py",
         (('(repeats or timer.detail["at"] == row.detail.get("at"))', "True"),
          ('same_entry and row.detail.get("at") == timer.detail["at"]', "same_entry")),
         ("tests/inbox/test_entries_by_time.py",),
@@ -210,7 +210,7 @@ GUARDS = (
     ),
     Guard(
         "no more events wait than may",
-        "leadloop/inbox/grouping.py",
+        "leadloop/inbox/ingestion/grouping.py",
         (("            if self._size and self._size + size > self._queue_limit:", "            if False:"),),
         ("tests/storage/test_ingest_on_databases.py", "-k", "e10"),
     ),
@@ -235,13 +235,13 @@ GUARDS = (
     ),
     Guard(
         "who has something to happen first does not enter with many others",
-        "leadloop/inbox/entering_together.py",
+        "leadloop/inbox/entries/together.py",
         (("        if lead.id in self._apart:", "        if False:"),),
         ("tests/inbox/test_entering_together.py", "tests/inbox/test_existing_together.py"),
     ),
     Guard(
         "many who enter with a key enter once",
-        "leadloop/inbox/enrolling.py",
+        "leadloop/inbox/entries/enrolling.py",
         (("            insert_rows(session, EventKey, keys)\n", "            pass\n"),),
         ("tests/inbox/test_entering_together.py",),
     ),
@@ -253,7 +253,7 @@ GUARDS = (
     ),
     Guard(
         "many starts do not hold up a single one",
-        "leadloop/inbox/relay.py",
+        "leadloop/inbox/relaying/relay.py",
         (("    found = list(session.exec(oldest.where(col(Wake.bulk) == false()).limit(_BATCH)).all())\n",
           "    found: list[Wake] = []\n"),),
         ("tests/inbox/test_relay_order.py",),

@@ -10,7 +10,7 @@ from unittest.mock import patch
 from sqlmodel import select
 
 from leadloop.inbox import publishing
-from leadloop.inbox.enrolling import enrol_leads
+from leadloop.inbox.entries.enrolling import enrol_leads
 from leadloop.inbox.operations.commands import cancel_journey, pause_journey, resume_journey, retry_journey
 from leadloop.inbox.operations.log import Caller
 from leadloop.inbox.operations.migrating import migrate

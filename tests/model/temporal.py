@@ -45,11 +45,11 @@ from leadloop.contracts import (
     journey_workflow_id,
     journeys_queue,
 )
-from leadloop.inbox.causes import cause_of
 from leadloop.inbox.operations.sending import KILL_SWITCH, is_stopped
-from leadloop.inbox.relay import Relay
-from leadloop.inbox.sweeper import sweep
-from leadloop.inbox.turn import EMAIL_PROVIDER
+from leadloop.inbox.recovery.sweeper import sweep
+from leadloop.inbox.relaying.relay import Relay
+from leadloop.inbox.turns.causes import cause_of
+from leadloop.inbox.turns.turn import EMAIL_PROVIDER
 from leadloop.language import plan as p
 from leadloop.storage.tables import Call, CallStatus, Enrolment, Event, Message, MessageStatus, Wake
 from tests import temporal_env

@@ -16,7 +16,7 @@ from leadloop.delivery.mailbox import Mailbox
 from leadloop.inbox.applier import apply_once
 from leadloop.inbox.doctor import examine
 from leadloop.inbox.erasure import erase_again, erase_lead
-from leadloop.inbox.watermark import tombstones_of
+from leadloop.inbox.recovery.watermark import tombstones_of
 from leadloop.keys import Keys
 from leadloop.leads.consent import is_suppressed
 from leadloop.leads.identity import find_lead, link_identity

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from leadloop.inbox.due import run_due
-from leadloop.inbox.lost_time import pass_changes
+from leadloop.inbox.recovery.lost_time import pass_changes
+from leadloop.inbox.relaying.due import run_due
 from leadloop.language import plan as p
 from tests.factories import ManualClock
 from tests.inbox.driver import journeys, report, settle

@@ -10,9 +10,9 @@ from sqlmodel import delete, select
 from temporalio.client import Client, WorkflowExecutionStatus
 
 from leadloop.contracts import journey_workflow_id
-from leadloop.inbox import missing
-from leadloop.inbox.missing import restart_missing
-from leadloop.inbox.relay import Relay
+from leadloop.inbox.recovery import missing
+from leadloop.inbox.recovery.missing import restart_missing
+from leadloop.inbox.relaying.relay import Relay
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment, Wake
 from tests.factories import ManualClock

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from leadloop.cli.main import app
 from leadloop.inbox.doctor import examine
-from leadloop.inbox.rebuild import begin_rebuild, rebuild_next, unfinished_rebuild
+from leadloop.inbox.recovery.rebuild import begin_rebuild, rebuild_next, unfinished_rebuild
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment, Wake
 from tests.factories import SECRET, ManualClock

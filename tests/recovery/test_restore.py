@@ -16,17 +16,17 @@ from typer.testing import CliRunner, Result
 from leadloop.cli.main import app
 from leadloop.contracts import JOURNEY_WORKFLOW, Letter, SendRequest, Watermark, journeys_queue
 from leadloop.delivery.mailbox import Mailbox
-from leadloop.inbox import restore
 from leadloop.inbox.doctor import examine
-from leadloop.inbox.due_rows import DECAY, ENTRY
 from leadloop.inbox.erasure import erase_lead
 from leadloop.inbox.holding import hold
-from leadloop.inbox.ingest import IncomingEvent, ingest
-from leadloop.inbox.lost_sends import Run, Sent
+from leadloop.inbox.ingestion.ingest import IncomingEvent, ingest
 from leadloop.inbox.operations.commands import pause_journey, resume_journey
 from leadloop.inbox.operations.log import Caller
-from leadloop.inbox.restored import close_the_gate, gate_is_closed
-from leadloop.inbox.watermark import WatermarkKeeper, read_watermark
+from leadloop.inbox.recovery import restore
+from leadloop.inbox.recovery.lost_sends import Run, Sent
+from leadloop.inbox.recovery.restored import close_the_gate, gate_is_closed
+from leadloop.inbox.recovery.watermark import WatermarkKeeper, read_watermark
+from leadloop.inbox.relaying.due_rows import DECAY, ENTRY
 from leadloop.journey.failures import HeldCode
 from leadloop.leads.identity import find_lead
 from leadloop.storage.environment import Environment

@@ -21,9 +21,9 @@ from leadloop.delivery.claim import claim_message
 from leadloop.delivery.handovers import add_handovers
 from leadloop.delivery.smtp import RetryLaterError
 from leadloop.inbox.applier import apply_once
-from leadloop.inbox.refusals import RefusalMirror, refuse_again
-from leadloop.inbox.restored import close_the_gate, gate_is_closed
-from leadloop.inbox.watermark import WatermarkKeeper, compare, own_mark, read_watermark
+from leadloop.inbox.recovery.refusals import RefusalMirror, refuse_again
+from leadloop.inbox.recovery.restored import close_the_gate, gate_is_closed
+from leadloop.inbox.recovery.watermark import WatermarkKeeper, compare, own_mark, read_watermark
 from leadloop.leads.consent import may_mail, record_refusal
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Consent, MessageStatus, Tombstone

@@ -24,9 +24,9 @@ from leadloop.delivery.render import Renderer
 from leadloop.delivery.tokens import Tokens
 from leadloop.inbox.backfill import run_backfill
 from leadloop.inbox.doctor import examine
-from leadloop.inbox.due import earliest_due
-from leadloop.inbox.enrolling import EnrolResult, enrol_leads
+from leadloop.inbox.entries.enrolling import EnrolResult, enrol_leads
 from leadloop.inbox.publishing import publish_workspace
+from leadloop.inbox.relaying.due import earliest_due
 from leadloop.keys import Keys
 from leadloop.language.compiler import compile_workspace
 from leadloop.language.plan import Publication

@@ -14,8 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel, col, delete, select
 
 from leadloop.inbox.applier import apply_once
-from leadloop.inbox.ingest import IncomingEvent, ingest
-from leadloop.inbox.wakes import ask_wake
+from leadloop.inbox.ingestion.ingest import IncomingEvent, ingest
+from leadloop.inbox.relaying.wakes import ask_wake
 from leadloop.storage.database import Database, lock_lead
 from leadloop.storage.environment import Environment
 from leadloop.storage.migrations import SCHEMA, check_schema, revision, upgrade

@@ -15,11 +15,11 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, func, select
 
-from leadloop.inbox import group_commit
-from leadloop.inbox.group_commit import BusyError, GroupCommit, RequestKey
-from leadloop.inbox.grouping import Groups
-from leadloop.inbox.incoming import Prepared
-from leadloop.inbox.ingest import IncomingEvent, IngestResult, ingest
+from leadloop.inbox.ingestion import group_commit
+from leadloop.inbox.ingestion.group_commit import BusyError, GroupCommit, RequestKey
+from leadloop.inbox.ingestion.grouping import Groups
+from leadloop.inbox.ingestion.incoming import Prepared
+from leadloop.inbox.ingestion.ingest import IncomingEvent, IngestResult, ingest
 from leadloop.inbox.own_events import record_own
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Consent, Event, EventKey, Identity, Lead, Suppression

@@ -13,9 +13,9 @@ import pytest
 
 from leadloop.delivery.claim import claim_message
 from leadloop.inbox.applier import apply_once
-from leadloop.inbox.due import earliest_due, run_due
-from leadloop.inbox.relay import Relay
-from leadloop.inbox.sweeper import sweep
+from leadloop.inbox.recovery.sweeper import sweep
+from leadloop.inbox.relaying.due import earliest_due, run_due
+from leadloop.inbox.relaying.relay import Relay
 from leadloop.keys import Keys
 from leadloop.storage.database import Database
 from leadloop.storage.environment import Environment

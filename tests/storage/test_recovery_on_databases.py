@@ -12,15 +12,15 @@ from sqlmodel import delete, select
 from temporalio.client import Client
 
 from leadloop.delivery.handovers import count_handover
-from leadloop.inbox import missing, restore
 from leadloop.inbox.doctor import examine
 from leadloop.inbox.erasure import erase_again, erase_lead
-from leadloop.inbox.lost_sends import Run
-from leadloop.inbox.missing import restart_missing
-from leadloop.inbox.rebuild import begin_rebuild, rebuild_next
-from leadloop.inbox.refusals import RefusalMirror, refuse_again
-from leadloop.inbox.restored import close_the_gate, gate_is_closed
-from leadloop.inbox.watermark import own_mark, tombstones_of
+from leadloop.inbox.recovery import missing, restore
+from leadloop.inbox.recovery.lost_sends import Run
+from leadloop.inbox.recovery.missing import restart_missing
+from leadloop.inbox.recovery.rebuild import begin_rebuild, rebuild_next
+from leadloop.inbox.recovery.refusals import RefusalMirror, refuse_again
+from leadloop.inbox.recovery.restored import close_the_gate, gate_is_closed
+from leadloop.inbox.recovery.watermark import own_mark, tombstones_of
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Event, Lead, Tombstone, Wake
 from tests.factories import ManualClock

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from leadloop.inbox.editions import run_editions
+from leadloop.inbox.turns.editions import run_editions
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import EnrolmentStatus
 from leadloop.web.api_keys import Scope, create_key

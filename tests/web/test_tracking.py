@@ -12,8 +12,8 @@ from sqlmodel import Session, select
 
 from leadloop.delivery.tokens import Tokens
 from leadloop.inbox.applier import apply_once
-from leadloop.inbox.backlog import BusyError
-from leadloop.inbox.grouping import Groups
+from leadloop.inbox.ingestion.backlog import BusyError
+from leadloop.inbox.ingestion.grouping import Groups
 from leadloop.leads.consent import may_mail
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Consent, Event, Lead, Link, Message

@@ -20,7 +20,7 @@ from sqlmodel import func, select, text
 from leadloop.delivery.tokens import Tokens
 from leadloop.embedded.processes import free_port
 from leadloop.embedded.web_server import running_web
-from leadloop.inbox import group_commit
+from leadloop.inbox.ingestion import group_commit
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Event, EventKey
 from leadloop.web import guard

@@ -9,7 +9,7 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.testing import WorkflowEnvironment
 
-import leadloop.inbox.walking
+import leadloop.inbox.turns.walking
 from leadloop.delivery.render import Renderer
 from leadloop.delivery.smtp import SmtpSender
 from leadloop.inbox.doctor import examine
@@ -105,7 +105,7 @@ async def test_t13_turn_that_fails_for_an_hour_holds_the_journey(
         (journey,) = journeys(bench.env)
         await bench.until(lambda: row_of(bench.env, journey.id).turn_no == 1)
         with monkeypatch.context() as patch:
-            patch.setattr(leadloop.inbox.walking, "decide", broken)
+            patch.setattr(leadloop.inbox.turns.walking, "decide", broken)
             await bench.skip(days=2)
             for _ in range(30):
                 await bench.skip(minutes=5)
@@ -140,7 +140,7 @@ async def test_turn_that_failed_a_while_and_then_went_well_begins_to_count_anew(
         (journey,) = journeys(bench.env)
         await bench.until(lambda: row_of(bench.env, journey.id).turn_no == 1)
         with monkeypatch.context() as patch:
-            patch.setattr(leadloop.inbox.walking, "decide", broken)
+            patch.setattr(leadloop.inbox.turns.walking, "decide", broken)
             await bench.skip(days=2)
             for _ in range(6):
                 await bench.skip(minutes=5)

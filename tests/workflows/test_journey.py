@@ -27,9 +27,9 @@ from leadloop.contracts import (
     journey_workflow_id,
     journeys_queue,
 )
-from leadloop.inbox.relay import Relay
-from leadloop.inbox.sweeper import sweep
-from leadloop.inbox.wakes import ask_wake
+from leadloop.inbox.recovery.sweeper import sweep
+from leadloop.inbox.relaying.relay import Relay
+from leadloop.inbox.relaying.wakes import ask_wake
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment, EnrolmentStatus, Message, Offer, Turn, Wake
 from tests.inbox.driver import journeys, mails, report

@@ -17,8 +17,8 @@ from activities.journey import JourneyActivities
 from leadloop.connection import connect
 from leadloop.contracts import SEND_MESSAGE, SendReply, SendRequest
 from leadloop.inbox.applier import apply_once
-from leadloop.inbox.relay import Relay
-from leadloop.inbox.turn import EMAIL_PROVIDER
+from leadloop.inbox.relaying.relay import Relay
+from leadloop.inbox.turns.turn import EMAIL_PROVIDER
 from leadloop.language import plan as p
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Message

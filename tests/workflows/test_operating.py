@@ -7,12 +7,12 @@ from datetime import timedelta
 
 from temporalio.client import WorkflowExecutionStatus
 
-from leadloop.inbox.editions import run_editions
 from leadloop.inbox.operations.commands import cancel_journey, pause_journey, resume_journey
 from leadloop.inbox.operations.log import Caller
 from leadloop.inbox.operations.migrating import migrate
 from leadloop.inbox.operations.scenarios import pause_scenario, resume_scenario, settle_scenarios
 from leadloop.inbox.publishing import publish_workspace
+from leadloop.inbox.turns.editions import run_editions
 from leadloop.language import plan as p
 from leadloop.storage.tables import Enrolment, EnrolmentStatus
 from tests.factories import make_plans, make_publication

@@ -13,7 +13,7 @@ from temporalio.client import Client
 
 from leadloop.clock import RealClock
 from leadloop.inbox.applier import apply_once
-from leadloop.inbox.relay import Relay
+from leadloop.inbox.relaying.relay import Relay
 from leadloop.storage.environment import Environment
 from tests.factories import make_environment
 from tests.inbox.driver import journeys, mails, report

@@ -24,8 +24,8 @@ from leadloop.connection import are_attributes_registered
 from leadloop.contracts import SEARCH_ATTRIBUTES, WAKE_SIGNAL, WakeSignal, journey_workflow_id
 from leadloop.embedded.temporal_server import find_program
 from leadloop.inbox.applier import apply_once
-from leadloop.inbox.editions import apply_edition, run_editions
-from leadloop.inbox.relay import Relay
+from leadloop.inbox.relaying.relay import Relay
+from leadloop.inbox.turns.editions import apply_edition, run_editions
 from leadloop.language import plan as p
 from leadloop.storage.environment import Environment
 from leadloop.storage.publications import publish

@@ -9,8 +9,8 @@ from sqlmodel import col, select
 
 from leadloop.inbox.backfill import backfill_progress
 from leadloop.inbox.doctor.view import HANDED_OVER, Found, View
-from leadloop.inbox.due_rows import WAITING
 from leadloop.inbox.newly_published import read_notes
+from leadloop.inbox.relaying.due_rows import WAITING
 from leadloop.storage.tables import (
     Due,
     Event,

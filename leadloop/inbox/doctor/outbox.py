@@ -14,7 +14,7 @@ from sqlmodel import col, select
 from leadloop.delivery.mailbox import Mailbox
 from leadloop.inbox.calls import FINISHED
 from leadloop.inbox.doctor.view import HANDED_OVER, LEASE, Found, View, bare_message, status_word
-from leadloop.inbox.restored import lost_messages
+from leadloop.inbox.recovery.restored import lost_messages
 from leadloop.storage.tables import (
     Call,
     Enrolment,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from leadloop.inbox.doctor.view import Found, View
-from leadloop.inbox.restored import describe_gate
+from leadloop.inbox.recovery.restored import describe_gate
 
 
 def newest_database(view: View) -> Found:

@@ -9,7 +9,7 @@ from leadloop.inbox.apply import Application
 from leadloop.inbox.effects import calls, consent, facts, lead, mail, recycling, sales, standing
 from leadloop.inbox.effects.mail import asked_letter, find_message
 from leadloop.inbox.effects.recycling import end_cooldown
-from leadloop.inbox.experiments import note_draw
+from leadloop.inbox.turns.experiments import note_draw
 from leadloop.journey import effects
 from leadloop.storage.tables import Enrolment
 

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from leadloop.inbox.apply import Application
-from leadloop.inbox.causes import LOST
 from leadloop.inbox.clocks import CLOCKS, RUN
 from leadloop.inbox.exits import end_journey
 from leadloop.inbox.operations.log import Caller, OperationError, transaction, write_operation
 from leadloop.inbox.operations.pausing import JOURNEY, pause, resume
 from leadloop.inbox.operations.scenario_pauses import join_pause
-from leadloop.inbox.wakes import ask_wake
+from leadloop.inbox.relaying.wakes import ask_wake
+from leadloop.inbox.turns.causes import LOST
 from leadloop.storage.database import lock_enrolment, lock_lead
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment, EnrolmentStatus, Operation

@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, select
 
-from leadloop.inbox.editions import add_step_map, step_map, wish_move
 from leadloop.inbox.operations.log import Caller, OperationError, transaction, write_operation
 from leadloop.inbox.operations.view import operation_json
+from leadloop.inbox.turns.editions import add_step_map, step_map, wish_move
 from leadloop.language.plan import Plan
 from leadloop.storage.environment import Environment
 from leadloop.storage.publications import NotPublishedError

@@ -8,8 +8,8 @@ from typing import Literal
 
 from sqlmodel import Session, col, select
 
-from leadloop.inbox.causes import LOST, is_in_flight
 from leadloop.inbox.operations.migrating import others
+from leadloop.inbox.turns.causes import LOST, is_in_flight
 from leadloop.storage.tables import Enrolment, EnrolmentStatus
 
 Fate = Literal["moved", "in_flight", "waiting", "paused", "held", "ended"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import select
 
 from leadloop.inbox.clocks import add_stop, lift_stop
-from leadloop.inbox.wakes import ask_wake
+from leadloop.inbox.relaying.wakes import ask_wake
 from leadloop.storage.tables import Enrolment, EnrolmentStatus, Message, MessageStatus
 
 if TYPE_CHECKING:

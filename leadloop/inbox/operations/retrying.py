@@ -6,7 +6,7 @@ from __future__ import annotations
 from sqlmodel import Session
 
 from leadloop.inbox.calls import find_call
-from leadloop.inbox.causes import present_message
+from leadloop.inbox.turns.causes import present_message
 from leadloop.journey.state import (
     Cause,
     Continued,

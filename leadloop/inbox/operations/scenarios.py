@@ -25,7 +25,7 @@ from leadloop.inbox.operations.scenario_pauses import (
 )
 from leadloop.inbox.operations.topic import OPERATIONS
 from leadloop.inbox.operations.view import operation_json
-from leadloop.inbox.putting_off import PutOff
+from leadloop.inbox.relaying.putting_off import PutOff
 from leadloop.storage.database import announce, lock_enrolment, lock_lead
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment, EnrolmentStatus, Operation, Setting

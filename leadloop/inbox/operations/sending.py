@@ -14,8 +14,8 @@ from leadloop.inbox.apply import Application
 from leadloop.inbox.operations.log import Caller, transaction, write_operation
 from leadloop.inbox.operations.pausing import release_mails
 from leadloop.inbox.operations.topic import OPERATIONS
-from leadloop.inbox.putting_off import PutOff
-from leadloop.inbox.wakes import ask_wake
+from leadloop.inbox.relaying.putting_off import PutOff
+from leadloop.inbox.relaying.wakes import ask_wake
 from leadloop.storage.database import announce, lock_enrolment, lock_lead
 from leadloop.storage.environment import Environment
 from leadloop.storage.switches import switch

@@ -8,7 +8,7 @@ from typing import Any
 from sqlmodel import Session
 
 from leadloop.contracts import journey_workflow_id
-from leadloop.inbox.causes import LOST, is_in_flight
+from leadloop.inbox.turns.causes import LOST, is_in_flight
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment, EnrolmentStatus, Operation
 

@@ -9,8 +9,8 @@ from datetime import timedelta
 from pydantic import BaseModel
 from sqlmodel import Session, select
 
-from leadloop.inbox.causes import FINISH, LOST
-from leadloop.inbox.due_rows import WAITING
+from leadloop.inbox.relaying.due_rows import WAITING
+from leadloop.inbox.turns.causes import FINISH, LOST
 from leadloop.language.plan import (
     AtMost,
     Did,

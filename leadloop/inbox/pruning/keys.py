@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, delete, select, tuple_
 
-from leadloop.inbox.due_entries import OWN_KEYS
+from leadloop.inbox.entries.timers import OWN_KEYS
 from leadloop.inbox.pruning.batches import Batch
 from leadloop.storage.columns import earliest_id
 from leadloop.storage.tables import EventKey

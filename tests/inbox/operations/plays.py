@@ -10,9 +10,9 @@ from sqlmodel import col, select
 
 from leadloop.delivery.claim import claim_message
 from leadloop.inbox.applier import apply_once
-from leadloop.inbox.editions import run_editions
 from leadloop.inbox.operations.log import Caller
 from leadloop.inbox.operations.loop import run_operations
+from leadloop.inbox.turns.editions import run_editions
 from leadloop.language import plan as p
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment, EnrolmentStatus, Lead, Message, MessageStatus, Operation

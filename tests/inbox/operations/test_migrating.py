@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from leadloop.inbox.doctor import examine
-from leadloop.inbox.editions import run_editions
 from leadloop.inbox.operations.commands import cancel_journey, pause_journey, resume_journey, retry_journey
 from leadloop.inbox.operations.log import Caller, OperationError
 from leadloop.inbox.operations.migrating import Migration, migrate
 from leadloop.inbox.operations.moving import Moving, fates, to_move
 from leadloop.inbox.publishing import publish_workspace
+from leadloop.inbox.turns.editions import run_editions
 from leadloop.language import plan as p
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import EnrolmentStatus

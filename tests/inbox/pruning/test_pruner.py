@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
-from leadloop.inbox.due_rows import WAITING
 from leadloop.inbox.pruning.pruner import BETWEEN_PASSES, Pruner, prune
 from leadloop.inbox.pruning.retention import Retention
+from leadloop.inbox.relaying.due_rows import WAITING
 from leadloop.language import plan as p
 from leadloop.storage.columns import earliest_id, new_id
 from leadloop.storage.environment import Environment

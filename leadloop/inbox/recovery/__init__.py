@@ -1,0 +1,1 @@
+"""Finding what does not move, rebuilding workflows, and recognising a restored database."""

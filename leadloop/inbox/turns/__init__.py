@@ -1,0 +1,1 @@
+"""Turns: why the next one may be taken, what it reads, and what it does."""
