@@ -7,11 +7,12 @@ from typing import Any
 from sqlmodel import col, select
 
 from leadloop.contracts import JourneyInput
+from leadloop.inbox.recovery.restored import RESTORED
 from leadloop.inbox.relaying import relay as relays
 from leadloop.inbox.relaying.relay import Relay
 from leadloop.inbox.relaying.wakes import ask_first_wakes, ask_wake
 from leadloop.storage.environment import Environment
-from leadloop.storage.tables import Enrolment, Wake
+from leadloop.storage.tables import Enrolment, Setting, Wake
 from tests.factories import ManualClock, make_enrolment, make_lead
 
 
@@ -78,3 +79,16 @@ async def test_a_wake_in_bulk_that_is_asked_for_again_goes_with_the_single_ones(
     with env.database.read() as session:
         left = session.exec(select(Wake.bulk).join(Enrolment, col(Enrolment.id) == Wake.enrolment_id)).all()
     assert left == [True, True]
+
+
+async def test_relay_keeps_wakes_while_the_gate_is_closed(
+    env: Environment, clock: ManualClock, monkeypatch: Any
+) -> None:
+    """No turn is taken then: a journey that is woken would come back a minute later."""
+    (one,) = _begin(env, 1, clock, bulk=False)
+    with env.database.write() as session:
+        session.add(Setting(key=RESTORED, value={}))
+    assert await _round(env, monkeypatch) == []
+    with env.database.write() as session:
+        session.delete(session.get_one(Setting, RESTORED))
+    assert await _round(env, monkeypatch) == [one]

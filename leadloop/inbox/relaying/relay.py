@@ -38,6 +38,7 @@ from leadloop.contracts import (
     journey_workflow_id,
     journeys_queue,
 )
+from leadloop.inbox.recovery.restored import is_restored
 from leadloop.inbox.relaying.pace import Pace
 from leadloop.inbox.relaying.priorities import task_priority
 from leadloop.inbox.turns.description import search_attributes, static_details
@@ -161,6 +162,8 @@ class Relay:
     def _collect(self) -> list[_Call]:
         due = self._due_watch.is_due()
         with self.env.database.read() as session:
+            if is_restored(session):  # no turn is taken: whoever is woken now would come back in a minute
+                return []
             asked = [wake for wake in _next_wakes(session) if self._sent.get(wake.enrolment_id) != wake.token]
             wakes = _with_journeys(session, asked)
             calls = [self._call(session, enrolment, wake) for wake, enrolment in wakes]
