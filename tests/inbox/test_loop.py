@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlmodel import select
 
+from leadloop.inbox.apply import Application
+from leadloop.inbox.effects.recycling import begin_cycle
+from leadloop.journey.effects import BeginCycle
+from leadloop.storage.database import lock_lead
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment, EnrolmentStatus, Lead, Offer, OfferStatus, ScoreEntry
 from tests.factories import ManualClock
@@ -170,3 +176,16 @@ def test_loop_losing_one_of_two_deals_keeps_the_hand_off(env: Environment) -> No
     assert journeys(env, "sales-handoff")[0].outcome == "lost"
     with env.database.read() as session:
         assert not session.get_one(Lead, lead_id).in_sales
+
+
+def test_loss_recycled_by_a_second_step_counts_one_cycle(env: Environment, clock: ManualClock) -> None:
+    lead_id = _enter(env)
+    _heat(env, lead_id)
+    report(env, "handoff_accepted", lead_id=lead_id, properties={"offer": _offer(env).id}, source="sales")
+    _lose(env, lead_id, "d1")
+    (recycle,) = journeys(env, "lost-deal-recycle")
+    with env.database.write() as session:
+        application = Application(session, env, lock_lead(session, lead_id), clock.now())
+        until = clock.now() + timedelta(days=1)
+        begin_cycle(application, recycle, BeginCycle("again", until=until, resets=()))
+        assert application.lead.cycle == 1
