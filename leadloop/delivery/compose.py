@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, delete
+from sqlmodel import Session, col, delete
 
 from leadloop.delivery.addresses import AddressError, checked_address
 from leadloop.delivery.context import build_context
@@ -186,7 +186,7 @@ def put_body(message: Message, composed: Composed) -> None:
 def store(session: Session, message: Message, composed: Composed) -> None:
     """Write the rendered mail to its row, and its links; the caller holds the lock."""
     if message.subject is not None:  # it was rendered before, for another address
-        session.exec(delete(Link).where(Link.message_id == message.id))  # type: ignore[arg-type]
+        session.exec(delete(Link).where(col(Link.message_id) == message.id))
     put_body(message, composed)
     session.add(message)
     session.add_all(composed.links)

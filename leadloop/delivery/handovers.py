@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import zlib
 
-from sqlalchemy import Table, bindparam, update
+from sqlalchemy import bindparam, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
+from leadloop.storage.columns import table_of
 from leadloop.storage.tables import Handover
 
 _SLOTS = 16
 """Rows that share the count: claims of different messages seldom wait for the same one."""
-_TABLE: Table = Handover.__table__  # type: ignore[attr-defined]
+_TABLE = table_of(Handover)
 _MORE = (
     update(_TABLE).where(_TABLE.c.slot == bindparam("row")).values(number=_TABLE.c.number + bindparam("more"))
 )

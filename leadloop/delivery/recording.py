@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Table, bindparam, func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlmodel import Session
 
 from leadloop.delivery.loading import NOTICE
 from leadloop.inbox.exits import unsent_reason
 from leadloop.inbox.own_events import record_own
+from leadloop.storage.columns import table_of
 from leadloop.storage.database import hold_lead, lock_enrolment
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import EnrolmentStatus, Message, MessageStatus
 
-_TABLE: Table = Message.__table__  # type: ignore[attr-defined]
+_TABLE = table_of(Message)
 _STATUS = select(_TABLE.c.status).where(_TABLE.c.id == bindparam("message_id"))
 _FENCED = (
     update(_TABLE)

@@ -199,7 +199,7 @@ class _Merging:
         """Number the other's events before all of the kept one's: no wait or journey looks back to them."""
         first = self.session.exec(select(func.min(Event.lead_seq)).where(Event.lead_id == self.kept.id)).one()
         shift = min(first or 1, 1) - 1 - self.other.last_seq
-        return self._move(Event, lead_seq=Event.lead_seq + shift)  # type: ignore[operator]
+        return self._move(Event, lead_seq=col(Event.lead_seq) + shift)
 
     def _move_scores(self) -> int:
         """Move the points that count: those since the last reset of their model."""

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Insert, Table, insert
+from sqlalchemy import Insert, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
 from leadloop.inbox.ingestion.incoming import IncomingEvent
 from leadloop.inbox.ingestion.item_checks import body_hash
 from leadloop.inbox.ingestion.storing import OWN
-from leadloop.storage.columns import new_id
+from leadloop.storage.columns import new_id, table_of
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Event, EventKey
 
-_KEYS: Table = EventKey.__table__  # type: ignore[attr-defined]
+_KEYS = table_of(EventKey)
 _NEW_KEY: dict[str, Insert] = {
     "sqlite": sqlite.insert(_KEYS).on_conflict_do_nothing().returning(_KEYS.c.event_id),
     "postgresql": postgresql.insert(_KEYS).on_conflict_do_nothing().returning(_KEYS.c.event_id),
 }
 """They return what they wrote: SQLAlchemy does not count the rows of an INSERT on PostgreSQL."""
-_EVENT = insert(Event.__table__)  # type: ignore[attr-defined]
+_EVENT = insert(table_of(Event))
 
 
 def record_own(

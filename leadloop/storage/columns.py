@@ -1,16 +1,17 @@
-"""Column types shared by all tables, and the id maker."""
+"""Column types shared by all tables, the id maker, and the way from a model to its table."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 import uuid_utils
-from sqlalchemy import JSON, DateTime, Dialect
+from sqlalchemy import JSON, DateTime, Dialect, Table, inspect
 from sqlalchemy import Enum as SqlEnum
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlmodel import SQLModel
 
 JSON_TYPE = JSON().with_variant(JSONB(), "postgresql")
 
@@ -49,6 +50,11 @@ def earliest_id(at: datetime) -> str:
     """Return a text that sorts between the ids made before an instant of real time and those made later."""
     milliseconds = f"{int(at.timestamp() * 1000):012x}"
     return f"{milliseconds[:8]}-{milliseconds[8:]}"
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """Return the table of a model, for statements that make no objects."""
+    return cast("Table", inspect(model).local_table)
 
 
 def new_id() -> str:

@@ -16,6 +16,8 @@ from typing import Any, cast
 from sqlalchemy import Insert, Table, TextClause, insert, text
 from sqlmodel import Session, SQLModel
 
+from leadloop.storage.columns import table_of
+
 Row = dict[str, Any]
 
 
@@ -31,7 +33,7 @@ def insert_rows(session: Session, model: type[SQLModel], rows: Sequence[Row]) ->
     if not rows:
         return
     connection = session.connection()
-    table: Table = model.__table__  # type: ignore[attr-defined]
+    table = table_of(model)
     if connection.dialect.name == "postgresql":
         connection.execute(_insert_json(table, tuple(rows[0])), {"rows": _json(rows)})
     else:
@@ -54,7 +56,7 @@ def insert_new(
     if connection.dialect.name != "postgresql":
         insert_rows(session, model, ordered)
         return {tuple(row[name] for name in key) for row in ordered}
-    table: Table = model.__table__  # type: ignore[attr-defined]
+    table = table_of(model)
     statement = _insert_json(table, tuple(ordered[0]), tuple(key))
     return {tuple(found) for found in connection.execute(statement, {"rows": _json(ordered)})}
 

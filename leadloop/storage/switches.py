@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 from sqlmodel import Session, col
 
+from leadloop.storage.columns import table_of
 from leadloop.storage.publications import CURRENT, NEWEST
 from leadloop.storage.tables import Setting
 
@@ -23,7 +24,7 @@ _READ = "leadloop_switches"
 _NEWEST = NEWEST.subquery()
 _ROWS = select(_NEWEST.c.id, col(Setting.key), col(Setting.value)).select_from(
     _NEWEST.outerjoin(
-        Setting.__table__,  # type: ignore[attr-defined]
+        table_of(Setting),
         col(Setting.key).in_(bindparam("keys", expanding=True)),
     )
 )

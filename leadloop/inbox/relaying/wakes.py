@@ -11,7 +11,7 @@ from sqlalchemy import or_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
-from leadloop.storage.columns import new_id
+from leadloop.storage.columns import new_id, table_of
 from leadloop.storage.database import announce
 from leadloop.storage.inserting import insert_rows
 from leadloop.storage.tables import Wake
@@ -77,7 +77,7 @@ def _write(session: Session, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _upsert(insert: Any) -> Any:
-    table = Wake.__table__  # type: ignore[attr-defined]
+    table = table_of(Wake)
     statement = insert(table)
     new = statement.excluded
     return statement.on_conflict_do_update(
