@@ -7,6 +7,8 @@ would.
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +43,19 @@ class Nothing:
 
     text: str
     refused: bool
+
+
+def settle(step: Callable[[], int], words: str, *, tell: bool) -> int:
+    """Repeat a step of the workers' loops until nothing is left; return how many there were.
+
+    On a terminal, `tell` shows how many so far.
+    """
+    done = 0
+    while moved := step():
+        done += moved
+        if tell and sys.stderr.isatty():
+            typer.echo(f"\r{done:,} {words}", err=True, nl=False)
+    return done
 
 
 def tell_change(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from leadloop.cli.callers import ByOption, DryRunOption, ReasonOption, told_errors
-from leadloop.cli.changing import Change, Nothing, tell_change
+from leadloop.cli.changing import Change, Nothing, settle, tell_change
 from leadloop.cli.environments import StateOption, open_environment
 from leadloop.cli.output import JsonOption, print_json
 
@@ -158,6 +158,7 @@ def _run(
     if (journey is None) == (scenario is None):
         raise typer.BadParameter("name one journey, or a scenario with --scenario")
     from leadloop.inbox.operations.commands import ALREADY, NO_OPS
+    from leadloop.inbox.operations.scenarios import settle_scenarios
 
     caller, dry_run = change.caller(), change.dry_run
     with open_environment(change.state) as env, told_errors():
@@ -167,7 +168,9 @@ def _run(
             words = f"journey {journey} of {document['scenario']}: {document['status']}"
         elif whole is not None and scenario is not None:
             found = whole(env, scenario, caller)
-            settled = 0 if dry_run or found.no_op else _settle(env, not change.as_json)
+            settled = 0
+            if not dry_run and found.no_op is None:
+                settled = settle(lambda: settle_scenarios(env), "journeys", tell=not change.as_json)
             no_op = found.no_op
             document = found.as_json() | {"settled": settled, "no_op": no_op, "dry_run": dry_run}
             verb = "paused" if found.paused else "resumed"
@@ -176,20 +179,6 @@ def _run(
             raise typer.BadParameter("name a journey")
     nothing = Nothing(NO_OPS[no_op], no_op not in ALREADY) if no_op is not None else None
     tell_change(document, words, nothing, dry_run=dry_run, as_json=change.as_json)
-
-
-def _settle(env: Environment, tell: bool) -> int:
-    """Bring the journeys in line at once; the workers' loop would do it too."""
-    import sys
-
-    from leadloop.inbox.operations.scenarios import settle_scenarios
-
-    done = 0
-    while moved := settle_scenarios(env):
-        done += moved
-        if tell and sys.stderr.isatty():
-            typer.echo(f"\r{done:,} journeys", err=True, nl=False)
-    return done
 
 
 def _document(env: Environment, result: JourneyResult, dry_run: bool) -> dict[str, Any]:

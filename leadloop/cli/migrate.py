@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from leadloop.cli.callers import ByOption, DryRunOption, ReasonOption, caller_of, told_errors
+from leadloop.cli.changing import settle
 from leadloop.cli.environments import StateOption, open_environment
 from leadloop.cli.output import JsonOption, print_json, print_table
 
@@ -53,6 +54,7 @@ def migrate(
     """
     from leadloop.inbox.operations.migrating import migrate as start
     from leadloop.inbox.operations.moving import to_move
+    from leadloop.inbox.turns.editions import run_editions
 
     caller = caller_of(by, reason, dry_run)
     steps = _steps(maps or [])
@@ -62,7 +64,7 @@ def migrate(
         if not dry_run and plan.no_op is None:
             with env.database.read() as session:
                 journeys = to_move(session, scenario, plan.version)
-            _mark(env, tell=not as_json)
+            settle(lambda: run_editions(env), "journeys marked", tell=not as_json)
             found = _watch(env, plan.version, journeys, wait)
     if as_json:
         print_json(_document(plan, found, dry_run))
@@ -80,19 +82,6 @@ def _steps(maps: list[str]) -> dict[str, str]:
             raise typer.BadParameter(f"write OLD=NEW, not `{text}`", param_hint="--map")
         found[old] = new
     return found
-
-
-def _mark(env: Environment, tell: bool) -> None:
-    """Mark the journeys at once; the workers' loop would do it too."""
-    import sys
-
-    from leadloop.inbox.turns.editions import run_editions
-
-    done = 0
-    while told := run_editions(env):
-        done += told
-        if tell and sys.stderr.isatty():
-            typer.echo(f"\r{done:,} journeys marked", err=True, nl=False)
 
 
 def _watch(env: Environment, version: str, journeys: list[str], seconds: float) -> list[Moving]:
