@@ -25,6 +25,7 @@ from leadloop.inbox.operations.log import Caller, write_operation
 from leadloop.leads.addresses import AddressError, email_key
 from leadloop.leads.consent import suppress, suppression_hash
 from leadloop.leads.identity import EMAIL
+from leadloop.leads.visitors import is_of_nobody
 from leadloop.sales.offers import withdraw_offers
 from leadloop.sales.tasks import withdraw_tasks
 from leadloop.storage.database import lock_lead
@@ -240,7 +241,7 @@ def _keep_addresses_only(session: Session, ids: Sequence[str]) -> list[str]:
 def _forget_visitors(session: Session, ids: Sequence[str]) -> None:
     """Forget the browsers that the lead used, and what they did before it was known."""
     visitors = select(Visitor.id).where(col(Visitor.lead_id).in_(ids))
-    _empty(session, Event, col(Event.subject_id).in_(visitors), properties={})
+    _empty(session, Event, col(Event.subject_id).in_(visitors) & is_of_nobody(), properties={})
     session.exec(delete(Visitor).where(col(Visitor.lead_id).in_(ids)))
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
+from sqlalchemy import ColumnElement, and_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -30,6 +31,11 @@ _VISITOR_ID = re.compile(r"[0-9a-f]{32}")
 def is_visitor_id(value: object) -> bool:
     """Return whether a value has the form of the id that the script makes: 32 hexadecimal digits."""
     return isinstance(value, str) and _VISITOR_ID.fullmatch(value) is not None
+
+
+def is_of_nobody() -> ColumnElement[bool]:
+    """Whether an event is a visitor's (or parked without a lead), as `ix_event_nobody` has it."""
+    return and_(col(Event.lead_id).is_(None), col(Event.applied_at).is_not(None))
 
 
 def lock_visitor(session: Session, env: Environment, value: str, now: datetime) -> Visitor:
@@ -66,7 +72,7 @@ def identify_visitor(session: Session, env: Environment, value: str, lead: Lead,
         return 0  # the earlier events went to the person before, at once
     rows = session.exec(
         select(Event)
-        .where(Event.subject_id == visitor.id, col(Event.occurred_at) > now - KEPT)
+        .where(Event.subject_id == visitor.id, is_of_nobody(), col(Event.occurred_at) > now - KEPT)
         .order_by(col(Event.occurred_at).desc(), col(Event.id).desc())
         .limit(_MOST_EARLIER)
     ).all()

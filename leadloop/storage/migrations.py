@@ -19,7 +19,7 @@ from leadloop.storage.database import Database, StorageError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-SCHEMA = "0014"
+SCHEMA = "0015"
 """Revision that this version of leadloop works with."""
 
 _SCRIPTS = Path(__file__).parent / "alembic"

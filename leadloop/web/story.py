@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import or_
+from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import Session, col, select
 
 from leadloop.language.plan import Workspace
+from leadloop.leads.visitors import is_of_nobody
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import (
     Call,
@@ -59,9 +60,7 @@ def story(session: Session, env: Environment, lead_id: str, language: Language =
     """Return a lead's story in a language, oldest first. Empty for an unknown lead."""
     workspace = env.publications.current(session).publication.workspace
     events = session.exec(
-        select(Event)
-        .where(or_(col(Event.lead_id) == lead_id, col(Event.subject_id) == lead_id))
-        .order_by(col(Event.id))
+        select(Event).where(or_(col(Event.lead_id) == lead_id, _of_subject(lead_id))).order_by(col(Event.id))
     ).all()
     messages = session.exec(select(Message).where(Message.lead_id == lead_id)).all()
     journeys = session.exec(select(Enrolment).where(Enrolment.lead_id == lead_id)).all()
@@ -79,6 +78,12 @@ def story(session: Session, env: Environment, lead_id: str, language: Language =
     ]
     keyed.sort(key=lambda one: (one.line.at, one.key))
     return [one.line for one in keyed]
+
+
+def _of_subject(lead_id: str) -> ColumnElement[bool]:
+    """The lead's events that wait to be applied, or could not be: in the words of their indexes."""
+    waits = col(Event.applied_at).is_(None)
+    return and_(col(Event.subject_id) == lead_id, or_(waits, is_of_nobody()))
 
 
 def _event_lines(

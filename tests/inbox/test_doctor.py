@@ -13,6 +13,7 @@ from sqlmodel import Session, delete, select
 
 from leadloop.delivery.mailbox import Mailbox
 from leadloop.inbox.doctor import Report, examine
+from leadloop.inbox.ingestion.visits import Visit, record_visits
 from leadloop.keys import Keys
 from leadloop.leads.consent import record_refusal, suppress
 from leadloop.storage.columns import new_id
@@ -562,6 +563,13 @@ def test_mail_to_a_suppressed_address_is_found_only_after_it(story: Environment)
         suppress(session, story, ADDRESS, "hard_bounce", mail.claimed_at - timedelta(seconds=1))
     found = problems(examine(story), "no_mail_to_suppressed")
     assert len(found) == sum(one.lead_id == mail.lead_id for one in mails(story))
+
+
+def test_event_of_a_visitor_has_no_number_and_no_problem(story: Environment) -> None:
+    with story.database.write() as session:
+        told = record_visits(session, story, "a" * 32, [Visit("b" * 32, "page_viewed", {"path": "/"})])
+    assert [one.status for one in told] == ["accepted"]
+    assert examine(story).problems == []
 
 
 @pytest.mark.parametrize(

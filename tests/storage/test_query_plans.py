@@ -13,15 +13,19 @@ import pytest
 
 from leadloop.delivery.claim import claim_message
 from leadloop.inbox.applier import apply_once
+from leadloop.inbox.erasure import erase_lead
+from leadloop.inbox.ingestion.visits import Visit, record_visits
 from leadloop.inbox.recovery.sweeper import sweep
 from leadloop.inbox.relaying.due import earliest_due, run_due
 from leadloop.inbox.relaying.relay import Relay
 from leadloop.keys import Keys
-from leadloop.storage.database import Database
+from leadloop.leads.visitors import identify_visitor
+from leadloop.storage.database import Database, lock_lead
 from leadloop.storage.environment import Environment
 from leadloop.storage.migrations import upgrade
 from leadloop.storage.publications import PublicationStore, publish
 from leadloop.storage.tables import MessageStatus
+from leadloop.web.story import story
 from tests.factories import SECRET, ManualClock, make_message, make_publication
 from tests.inbox.driver import journeys, report, turn
 from tests.storage.plans import fill, statements_of
@@ -84,9 +88,26 @@ def _claim(env: Environment, lead_id: str) -> None:
         assert claim_message(session, env, message.id, 1) is not None
 
 
+def _visitor(env: Environment, lead_id: str) -> None:
+    now = env.clock.now()
+    with env.database.write() as session:
+        record_visits(session, env, "a" * 32, [Visit("b" * 32, "page_viewed", {"path": "/"})])
+    with env.database.write() as session:
+        assert identify_visitor(session, env, "a" * 32, lock_lead(session, lead_id), now) == 1
+
+
+def _story(env: Environment, lead_id: str) -> None:
+    with env.database.read() as session:
+        assert story(session, env, lead_id)
+
+
+def _erase(env: Environment, lead_id: str) -> None:
+    assert erase_lead(env, lead_id, "tests").status == "erased"
+
+
 WORK = {
     "ingest and apply": _ingest_and_apply, "turn": _turn, "relay": _relay, "sweeper": _sweep, "due": _due,
-    "claim": _claim,
+    "claim": _claim, "visitor": _visitor, "story": _story, "erase": _erase,
 }  # fmt: skip
 
 

@@ -18,9 +18,13 @@ def events_in_order(view: View) -> Found:
         .having(func.count() > 1)
     ).all()
     problems = [f"lead {lead}: {number} events have number {seq}" for lead, seq, number in groups]
+    of_a_lead = select(Lead.id).where(col(Lead.id) == col(Event.subject_id)).exists()
     unnumbered = view.session.exec(
         select(Event.id).where(
-            col(Event.applied_at).is_not(None), col(Event.parked).is_(None), col(Event.lead_seq).is_(None)
+            col(Event.applied_at).is_not(None),
+            col(Event.parked).is_(None),
+            col(Event.lead_seq).is_(None),
+            of_a_lead,  # there is nothing to apply a visitor's to
         )
     ).all()
     problems += [f"event {event}: applied without a number" for event in unnumbered]

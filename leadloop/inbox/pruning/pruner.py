@@ -17,6 +17,8 @@ from leadloop.inbox.pruning.keys import prune_keys
 from leadloop.inbox.pruning.ledgers import fold_ledgers
 from leadloop.inbox.pruning.retention import Retention, horizon
 from leadloop.inbox.pruning.turns import prune_bodies, prune_turns
+from leadloop.inbox.pruning.visitors import prune_visitors
+from leadloop.leads.visitors import KEPT
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Setting
 
@@ -95,6 +97,7 @@ def _work(env: Environment, retention: Retention, asked: Asked) -> Iterator[tupl
         yield "score_entry", lambda session, after: fold_ledgers(session, env, scores, after)
     if events is not None:
         yield "event", lambda session, after: prune_events(session, asked, events, after)
+        yield "visitor", lambda session, after: prune_visitors(session, now - KEPT, after)
     turns = horizon(now, retention.turns)
     if turns is not None:
         yield "turn", lambda session, after: prune_turns(session, turns, after)

@@ -19,6 +19,12 @@ class Event(SQLModel, table=True):
         Index("ix_event_lead_seq", "lead_id", "lead_seq"),
         Index("ix_event_lead_type", "lead_id", "type"),
         Index(
+            "ix_event_nobody",
+            "subject_id",
+            sqlite_where=text("lead_id IS NULL AND applied_at IS NOT NULL"),
+            postgresql_where=text("lead_id IS NULL AND applied_at IS NOT NULL"),
+        ),
+        Index(
             "ix_event_parked",
             "subject_id",
             sqlite_where=text("parked IS NOT NULL"),

@@ -9,6 +9,7 @@ from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from leadloop.storage.columns import JSON_TYPE, UtcDateTime, new_id
+from leadloop.storage.partial import partial_index
 
 
 class Company(SQLModel, table=True):
@@ -33,6 +34,7 @@ class Lead(SQLModel, table=True):
     """A person. Empty values are None: an unknown fact in conditions."""
 
     __tablename__ = "lead"
+    __table_args__ = (partial_index("ix_lead_merged", "merged_into", where="merged_into IS NOT NULL"),)
 
     id: str = Field(default_factory=new_id, primary_key=True)
     company_id: str | None = Field(default=None, foreign_key="company.id", index=True)

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
+from leadloop.inbox.ingestion.visits import Visit, record_visits
 from leadloop.inbox.pruning.pruner import BETWEEN_PASSES, Pruner, prune
 from leadloop.inbox.pruning.retention import Retention
 from leadloop.inbox.relaying.due_rows import WAITING
 from leadloop.language import plan as p
+from leadloop.leads.visitors import identify_visitor
 from leadloop.storage.columns import earliest_id, new_id
 from leadloop.storage.environment import Environment
 from leadloop.storage.publications import publish
@@ -28,6 +30,7 @@ from leadloop.storage.tables import (
     MessageStatus,
     ScoreEntry,
     Turn,
+    Visitor,
 )
 from tests.factories import (
     NOW,
@@ -98,6 +101,39 @@ def test_old_events_go_and_young_ones_stay(env: Environment, lead: Lead) -> None
     assert not is_there(env, old)
     assert all(is_there(env, row) for row in (young, late, waiting))
     assert pruned(env) == {}
+
+
+def test_visitors_that_never_said_who_they_are_go_with_what_they_did(
+    env: Environment, clock: ManualClock
+) -> None:
+    """Also what a question asks for without an end: it will never be about anybody."""
+    ask_for_ever(env, "page_viewed")
+    for browser in "abc":
+        look(env, browser, 1)
+    clock.advance(days=60)
+    with env.database.write() as session:
+        lead = make_lead(session, env)
+        identify_visitor(session, env, "b" * 32, lead, clock.now())
+    settle(env)
+    look(env, "c", 2)
+    clock.advance(days=31)
+    assert pruned(env, Retention(events=1))["visitor"] == 4  # the first visit of each, and one visitor
+    with env.database.read() as session:
+        views = select(Event).where(Event.type == "page_viewed").order_by(Event.id)
+        visitors = {row.visitor_hmac: row for row in session.exec(select(Visitor)).all()}
+        left = [(row.subject_id, row.properties) for row in session.exec(views).all()]
+    known, returned = (visitors[env.keys.hash("identity", f"visitor:{one * 32}")] for one in "bc")
+    assert len(visitors) == 2
+    assert left == [(lead.id, {"path": "/1"}), (returned.id, {"path": "/2"})]
+    assert known.lead_id == lead.id
+    assert pruned(env, Retention(events=1)) == {}
+
+
+def look(env: Environment, browser: str, number: int) -> None:
+    with env.database.write() as session:
+        visit = Visit(f"{browser}{number}" * 16, "page_viewed", {"path": f"/{number}"})
+        (told,) = record_visits(session, env, browser * 32, [visit])
+        assert told.status == "accepted"
 
 
 def test_retention_of_zero_keeps_everything(env: Environment, lead: Lead) -> None:
