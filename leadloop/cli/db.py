@@ -12,6 +12,7 @@ from leadloop.cli.output import JsonOption, print_json
 _PRUNED = {
     "score_entry": "added up",
     "event": "removed",
+    "visitor": "removed",
     "turn": "removed",
     "message": "emptied",
     "event_key": "removed",

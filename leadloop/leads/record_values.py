@@ -5,15 +5,19 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
 from typing import Any
 
 from leadloop.language.plan import FieldSpec
 from leadloop.leads.names import clean_text
-from leadloop.leads.values import LONG_TEXT_LIMIT, ValueProblemError, read_declared
+from leadloop.leads.values import (
+    LONG_TEXT_LIMIT,
+    ValueProblemError,
+    instant_of,
+    is_day_or_month,
+    read_declared,
+)
 
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _LISTED = 12
 
 
@@ -74,22 +78,13 @@ def nearest_name(name: str, known: Iterable[str]) -> str:
 
 
 def _read_day(value: object) -> str:
-    if isinstance(value, str):
-        if _MONTH.fullmatch(value):
-            return value
-        try:
-            if _DAY.fullmatch(value):
-                return date.fromisoformat(value).isoformat()
-        except ValueError:
-            pass
+    if isinstance(value, str) and is_day_or_month(value):
+        return value
     raise ValueProblemError("not a date; examples are 2027-04-05 and 2027-04")
 
 
 def _read_instant(value: object) -> str:
-    try:
-        instant = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
+    instant = instant_of(value) if isinstance(value, str) else None
+    if instant is None:
         raise ValueProblemError("not a time with a zone; an example is 2027-04-05T10:00:00+09:00")
-    return instant.astimezone(UTC).isoformat()
+    return instant.isoformat()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ _BOOLS = {
 }
 _INT = re.compile(r"([+-]?\d{1,15})(?:\.0+)?(?:名|人|円|年|台|件|社|employees)?")
 _DATE = re.compile(r"(\d{4})(?:[-/.]|年 ?)(\d{1,2})(?:(?:[-/.]|月 ?)(\d{1,2})日?|月)?")
+_DAY_OR_MONTH = re.compile(r"\d{4}-\d{2}(-\d{2})?", re.ASCII)
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 
 
@@ -81,6 +82,23 @@ def read_declared(value: object, spec: FieldSpec) -> Any:
     return _READERS[spec.type](value, spec)
 
 
+def instant_of(text: str) -> datetime | None:
+    """Return an instant (ISO 8601, with a zone) in UTC; None where it is none, or has no year there."""
+    try:
+        instant = datetime.fromisoformat(text)
+        return instant.astimezone(UTC) if instant.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def is_day_or_month(text: str) -> bool:
+    """Return whether a text is a date as programs write it: `2027-04-05`, or the month `2027-04`."""
+    try:
+        return _DAY_OR_MONTH.fullmatch(text) is not None and bool(date.fromisoformat(f"{text}-01"[:10]))
+    except ValueError:
+        return False
+
+
 def is_empty(value: object) -> bool:
     """Return whether a value says nothing: None, or nothing but space."""
     return value is None or (isinstance(value, str) and not clean_text(value))
@@ -132,13 +150,10 @@ def _read_date(value: object, spec: FieldSpec) -> str:
 
 
 def _read_datetime(value: object, spec: FieldSpec) -> str:
-    try:
-        instant = value if isinstance(value, datetime) else datetime.fromisoformat(read_text(value))
-    except ValueError:
-        raise ValueProblemError("not a time; an example is 2027-04-05T10:00:00+09:00") from None
-    if instant.tzinfo is None:
-        raise ValueProblemError("a time needs a zone; an example is 2027-04-05T10:00:00+09:00")
-    return instant.isoformat()
+    text = value.isoformat() if isinstance(value, datetime) else read_text(value)
+    if instant_of(text) is None:
+        raise ValueProblemError("not a time with a zone; an example is 2027-04-05T10:00:00+09:00")
+    return datetime.fromisoformat(text).isoformat()
 
 
 def _read_enum(value: object, spec: FieldSpec) -> str:

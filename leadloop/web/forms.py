@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
+from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 from sqlmodel import Session
-from starlette.datastructures import UploadFile
 
 from leadloop.inbox.ingestion.group_commit import GroupCommit
 from leadloop.inbox.ingestion.ingest import IncomingEvent, IngestResult, ingest
@@ -29,6 +30,8 @@ HONEYPOT = "website_url"
 _OWN = ("consent", "page", "id", "visitor")
 _TEXT_LIMIT = 2000
 _ID_LIMIT = 200
+_FIELDS_LIMIT = 200
+_NOT_UTF_8 = 'the form is not UTF-8: the page that sends it needs `accept-charset="UTF-8"` on the form'
 
 
 @dataclass(frozen=True)
@@ -44,25 +47,48 @@ class _Entry:
 
 async def _fields(request: Request) -> dict[str, Any]:
     media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if media_type in {"application/x-www-form-urlencoded", "multipart/form-data"}:
-        return await _form_fields(request)
+    if media_type == "application/x-www-form-urlencoded":
+        return _gathered(_pairs(await request.body()))
+    if media_type == "multipart/form-data":
+        _check_encoding(await request.body())  # a file is refused, so all of it is text
+        async with request.form(max_files=0, max_fields=_FIELDS_LIMIT) as form:
+            return _gathered((name, one) for name, one in form.multi_items() if isinstance(one, str))
     value = await json_body(request)
     if not isinstance(value, dict):
         raise ProblemError(422, "a form is an object of fields")
     return value
 
 
-async def _form_fields(request: Request) -> dict[str, Any]:
+def _pairs(body: bytes) -> Iterable[tuple[str, str]]:
+    """Read names and values (URL standard, application/x-www-form-urlencoded), UTF-8 and nothing else."""
+    try:
+        text = _check_encoding(body)
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=_FIELDS_LIMIT, errors="strict")
+    except UnicodeDecodeError:
+        raise ProblemError(400, _NOT_UTF_8) from None
+    except ValueError:
+        raise ProblemError(400, f"a form has at most {_FIELDS_LIMIT} fields") from None
+
+
+def _check_encoding(body: bytes) -> str:
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ProblemError(400, _NOT_UTF_8) from None
+
+
+def _gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Return each field once; `consent`, which may be several boxes, as a list."""
     found: dict[str, Any] = {}
-    async with request.form(max_files=0, max_fields=200) as form:
-        for name in form:
-            values = [one for one in form.getlist(name) if not isinstance(one, UploadFile)]
-            if name == "consent":
-                found[name] = values
-            elif len(values) == 1:
-                found[name] = values[0]
-            else:
-                raise ProblemError(422, "a field was sent twice", [field_error(name[:60], "sent twice")])
+    for name, value in pairs:
+        if "\x00" in name or "\x00" in value:
+            raise ProblemError(422, "a text holds NUL", [field_error(name[:60].replace("\x00", "?"), "NUL")])
+        if name == "consent":
+            found.setdefault(name, []).append(value)
+        elif name in found:
+            raise ProblemError(422, "a field was sent twice", [field_error(name[:60], "sent twice")])
+        else:
+            found[name] = value
     return found
 
 

@@ -272,7 +272,8 @@ def test_db_prune_says_what_goes_and_does_it_when_told(published: Environment) -
             )
         )  # fmt: skip
     assert document("db", "prune", "--dry-run") == {
-        "dry_run": True, "rows": {"score_entry": 0, "event": 1, "turn": 0, "message": 0, "event_key": 0},
+        "dry_run": True,
+        "rows": {"score_entry": 0, "event": 1, "visitor": 0, "turn": 0, "message": 0, "event_key": 0},
     }  # fmt: skip
     assert "event: 1 rows removed" in run("db", "prune")
     assert document("db", "prune")["rows"]["event"] == 0

@@ -14,9 +14,12 @@ import httpx
 import pytest
 from sqlmodel import func, select
 
+from leadloop.inbox.ingestion.event_rules import EventRules, InvalidItemError
+from leadloop.language.plan import FieldSpec
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Event
 from leadloop.web.raw_bodies import UNPACKED_LIMIT
+from tests.factories import make_publication
 
 JSON = {"content-type": "application/json"}
 LINES = {"content-type": "application/x-ndjson"}
@@ -154,6 +157,62 @@ async def test_e7_bad_bodies_are_refused_and_name_the_field(
     if field is not None:
         assert reply.json()["errors"][0]["field"].removesuffix("[0]" * 19) == field
     assert count(env) == 0
+
+
+@pytest.mark.parametrize(
+    ("event_type", "properties", "field"),
+    [
+        ("deal_lost", {"revisit_on": "0000-05"}, "properties.revisit_on"),
+        ("deal_lost", {"revisit_on": "２０２７-05"}, "properties.revisit_on"),
+        ("deal_lost", {"revisit_on": "2027-13"}, "properties.revisit_on"),
+        ("deal_lost", {"revisit_on": "2027-02-30"}, "properties.revisit_on"),
+        ("deal_lost", {"revisit_on": "2027-05-0"}, "properties.revisit_on"),
+    ],
+)
+async def test_e7_days_that_are_none_are_refused(
+    env: Environment, client: httpx.AsyncClient, event_type: str, properties: dict[str, str], field: str
+) -> None:
+    body = {"type": event_type, "email": "a@example.jp", "properties": properties}
+    reply = await client.post("/v1/events", json=body)
+    assert (reply.status_code, reply.json()["errors"][0]["field"]) == (422, field)
+    assert count(env) == 0
+
+
+@pytest.mark.parametrize(
+    "instant", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-12-10T10:00:00"]
+)
+def test_e7_instants_that_have_no_year_are_refused(instant: str) -> None:
+    declared = {"meeting_booked": {"starts_at": FieldSpec(type="datetime")}}
+    rules = EventRules(make_publication().workspace.model_copy(update={"events": declared}))
+    with pytest.raises(InvalidItemError) as refused:
+        rules.check("meeting_booked", {"starts_at": instant})
+    assert refused.value.field == "properties.starts_at"
+    assert rules.check("meeting_booked", {"starts_at": "2026-12-10T10:00:00+09:00"})
+
+
+@pytest.mark.parametrize(
+    ("event", "hint"),
+    [
+        ({"type": "page_view"}, "did you mean `page_viewed`?"),
+        ({"type": "page_viewed", "properties": {"pth": "/"}}, "did you mean `path`?"),
+        ({"type": "form_submitted"}, "expected one of"),
+        ({"type": "deal_lost", "properties": {"reason": "price"}}, "known: "),
+    ],
+)
+async def test_a_wrong_name_is_answered_with_the_right_ones(
+    env: Environment, client: httpx.AsyncClient, event: dict[str, Any], hint: str
+) -> None:
+    reply = await client.post("/v1/events", json=event | {"email": "a@example.jp"})
+    assert reply.status_code == 422
+    assert hint in reply.json()["errors"][0]["problem"]
+
+
+async def test_names_without_end_get_no_hints(client: httpx.AsyncClient) -> None:
+    """Looking for the nearest name takes time, and a batch may have a thousand."""
+    wrong = [view(number, type=f"page_viewed_{number}") for number in range(300)]
+    items = (await client.post("/v1/events", json=wrong)).json()["items"]
+    problems = [one["errors"][0]["problem"] for one in items]
+    assert sum("did you mean" in one for one in problems) == 200
 
 
 async def test_e7_bad_item_of_a_batch_is_named_with_its_index(

@@ -62,6 +62,50 @@ async def test_multipart_entry_works_and_files_are_refused(
     assert len(events(env)) == 1
 
 
+URLENCODED = {"content-type": "application/x-www-form-urlencoded"}
+MULTIPART = {"content-type": "multipart/form-data; boundary=b"}
+
+
+async def test_text_that_is_not_percent_encoded_is_read_as_utf_8(
+    env: Environment, client: httpx.AsyncClient
+) -> None:
+    """As `curl -d` sends what is typed."""
+    body = "email=hanako@example.jp&company=アクメ&phone=０３－１２３４－５６７８".encode()
+    reply = await client.post("/v1/forms/contact", content=body, headers=URLENCODED)
+    assert reply.status_code == 202, reply.text
+    assert [(one.company_name, one.phone) for one in leads(env)] == [("アクメ", "0312345678")]
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (URLENCODED, "email=hanako@example.jp&company=アクメ".encode("cp932")),
+        (URLENCODED, b"email=hanako@example.jp&company=%83A%83N%83%81"),
+        (
+            MULTIPART,
+            b'--b\r\nContent-Disposition: form-data; name="email"\r\n\r\nhanako@example.jp\r\n'
+            b'--b\r\nContent-Disposition: form-data; name="company"\r\n\r\n\x83A\x83N\x83\x81\r\n--b--\r\n',
+        ),
+    ],
+    ids=["typed", "encoded", "multipart"],
+)
+async def test_another_encoding_is_refused_instead_of_stored_as_garbage(
+    env: Environment, client: httpx.AsyncClient, headers: dict[str, str], body: bytes
+) -> None:
+    reply = await client.post("/v1/forms/contact", content=body, headers=headers)
+    assert reply.status_code == 400
+    assert "accept-charset" in reply.json()["detail"]
+    assert events(env) == []
+
+
+async def test_nul_and_too_many_fields_are_refused(env: Environment, client: httpx.AsyncClient) -> None:
+    nul = await client.post("/v1/forms/contact", data=PERSON | {"company": "a\x00b"})
+    assert (nul.status_code, nul.json()["errors"][0]["field"]) == (422, "company")
+    many = await client.post("/v1/forms/contact", data={f"f{number}": "x" for number in range(201)})
+    assert many.status_code == 400
+    assert events(env) == []
+
+
 async def test_unknown_form_is_not_found(client: httpx.AsyncClient) -> None:
     reply = await client.post("/v1/forms/whitepapr", json=PERSON)
     assert reply.status_code == 404

@@ -55,6 +55,16 @@ async def test_a_record_that_does_not_fit_is_refused_whole(
         assert session.exec(select(func.count()).select_from(Record)).one() == 0
 
 
+@pytest.mark.parametrize(
+    "instant", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-12-10T10:00:00", "soon", 1]
+)
+async def test_an_instant_that_is_none_is_refused(client: httpx.AsyncClient, instant: object) -> None:
+    """Also one that has no year in UTC."""
+    reply = await client.put("/v1/records/seminar/s1", json={"fields": {"starts_at": instant}})
+    assert reply.status_code == 422
+    assert [one["field"] for one in reply.json()["errors"]] == ["fields.starts_at"]
+
+
 async def test_what_is_not_there_is_a_404(client: httpx.AsyncClient) -> None:
     unknown = await client.put("/v1/records/seminer/s1", json=BODY)
     assert unknown.status_code == 404

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
 from typing import Any
 
 from leadloop.language.plan import FieldSpec, Workspace
 from leadloop.leads.consent import ALL_TOPICS
+from leadloop.leads.record_values import nearest_name
+from leadloop.leads.values import instant_of, is_day_or_month
 from leadloop.storage.publications import StoredPublication
 
 IDENTIFY = "identify"
 """Says who somebody is: fields and permissions of a lead. Declared in every workspace."""
 
-_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _UNCLEAN = re.compile("[\x00\ud800-\udfff]")
 _TEXT_LIMIT = 4096
 _LARGEST = 2**53
+_MOST_HINTS = 200
 _Check = Callable[[Any], bool]
 
 
@@ -42,18 +42,22 @@ class EventRules:
         }
         self._forms = frozenset(workspace.forms)
         self._lost_reasons = frozenset(workspace.lost_reasons)
+        self._hints: dict[tuple[str, frozenset[str]], str] = {}
 
     def check(self, event_type: str, properties: Mapping[str, Any]) -> dict[str, Any]:
         """Return the properties as they are stored. Raises `InvalidItemError` for an undeclared event,
         name or value."""
         declared = self._events.get(event_type)
         if declared is None:
-            raise InvalidItemError("type", f"no event `{_short(event_type)}` is declared")
+            name = _short(event_type)
+            raise InvalidItemError("type", f"no event `{name}` is declared{self._hint(name, self._events)}")
         checked: dict[str, Any] = {}
         for name, value in properties.items():
             found = declared.get(name)
             if found is None:
-                raise InvalidItemError(f"properties.{_short(name)}", f"`{event_type}` has no such property")
+                name = _short(name)
+                hint = self._hint(name, declared)
+                raise InvalidItemError(f"properties.{name}", f"`{event_type}` has no such property{hint}")
             if value is None:
                 continue
             fits, spec = found
@@ -62,10 +66,18 @@ class EventRules:
                 raise InvalidItemError(f"properties.{name}", f"expected {_expected(spec)}")
             checked[name] = value
         if event_type == "form_submitted" and checked.get("form") not in self._forms:
-            raise InvalidItemError("properties.form", "no such form is declared")
+            raise InvalidItemError("properties.form", f"expected one of {', '.join(sorted(self._forms))}")
         if event_type == "deal_lost" and checked.get("reason") not in {None, *self._lost_reasons}:
-            raise InvalidItemError("properties.reason", "no such lost reason is declared")
+            known = ", ".join(sorted(self._lost_reasons))
+            raise InvalidItemError("properties.reason", f"no such lost reason is declared; known: {known}")
         return checked
+
+    def _hint(self, name: str, known: Mapping[str, Any]) -> str:
+        """Return what was probably meant. Finding it takes time, in a transaction: not for endless names."""
+        key = (name, frozenset(known))
+        if key not in self._hints and len(self._hints) < _MOST_HINTS:
+            self._hints[key] = f"; {nearest_name(name, known)}"
+        return self._hints.get(key, "")
 
 
 _KEPT: dict[str, EventRules] = {}
@@ -99,21 +111,11 @@ def _is_bool(value: Any) -> bool:
 
 
 def _is_date(value: Any) -> bool:
-    if not isinstance(value, str):
-        return False
-    if _MONTH.fullmatch(value):
-        return True
-    try:
-        return _DAY.fullmatch(value) is not None and bool(date.fromisoformat(value))
-    except ValueError:
-        return False
+    return isinstance(value, str) and is_day_or_month(value)
 
 
 def _is_instant(value: Any) -> bool:
-    try:
-        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
-    except ValueError:
-        return False
+    return isinstance(value, str) and instant_of(value) is not None
 
 
 def _is_text(value: Any) -> bool:
