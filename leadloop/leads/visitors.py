@@ -25,6 +25,7 @@ KEPT = timedelta(days=90)
 """How far back a person's earlier visits go."""
 _MOST_EARLIER = 500
 """So many of the newest ones: a browser in a shop window has no history worth more."""
+VISITOR_ID = "the id that the script keeps: 32 hexadecimal digits"
 _VISITOR_ID = re.compile(r"[0-9a-f]{32}")
 
 

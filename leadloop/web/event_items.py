@@ -9,10 +9,11 @@ from leadloop.inbox.ingestion.event_rules import IDENTIFY
 from leadloop.inbox.ingestion.ingest import IncomingEvent, IngestResult
 from leadloop.language.plan import Workspace
 from leadloop.language.suggest import Suggestion
+from leadloop.leads.visitors import VISITOR_ID, is_visitor_id
 from leadloop.web.people import read_consent, read_fields
 
 _FIELDS = ("type", "lead", "email", "properties", "id", "occurred_at")
-_IDENTIFY_FIELDS = (*_FIELDS, "fields", "consent")
+_IDENTIFY_FIELDS = (*_FIELDS, "fields", "consent", "visitor")
 _OWN = frozenset(
     {"lead_created", "email_sent", "handed_off", "stage_changed", "band_changed", "task_done",
      "handoff_accepted", "handoff_rejected", "handoff_working", "subscribed",
@@ -53,6 +54,7 @@ def read_item(item: Any, workspace: Workspace, fallback_id: str | None = None) -
         lead_id=_text(item, "lead"),
         email=_text(item, "email"),
         identity=_identity(item, workspace) if event_type == IDENTIFY else {},
+        visitor=_visitor(item),
         external_id=fallback_id if external_id is None else external_id,
         occurred_at=_instant(item),
     )
@@ -75,6 +77,13 @@ def _identity(item: dict[str, Any], workspace: Workspace) -> dict[str, Any]:
     if email is not None and item.get("lead") is not None:
         identity["email"] = email  # the lead is named by its id: this is its new address
     return identity
+
+
+def _visitor(item: dict[str, Any]) -> str | None:
+    visitor = _text(item, "visitor")
+    if visitor is not None and not is_visitor_id(visitor):
+        raise ItemError("visitor", VISITOR_ID)
+    return visitor
 
 
 def _text(item: dict[str, Any], name: str) -> str | None:

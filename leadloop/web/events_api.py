@@ -169,6 +169,7 @@ _EVENT_SCHEMA: dict[str, Any] = {
             "description": "true, or topics; only with `identify`",
             "oneOf": [{"type": "boolean"}, {"type": "array", "items": {"type": "string"}}],
         },
+        "visitor": {"type": "string", "description": "id of the browser; only with `identify`"},
         "id": {"type": "string", "maxLength": 200, "description": "the same id counts once"},
         "occurred_at": {"type": "string", "format": "date-time"},
     },

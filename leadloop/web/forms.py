@@ -16,7 +16,7 @@ from leadloop.inbox.ingestion.ingest import IncomingEvent, IngestResult, ingest
 from leadloop.language.plan import Workspace
 from leadloop.language.suggest import Suggestion
 from leadloop.leads.fields import READERS, read_identity
-from leadloop.leads.visitors import identify_visitor, is_visitor_id
+from leadloop.leads.visitors import VISITOR_ID, identify_visitor, is_visitor_id
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Event, EventKey, Lead
 from leadloop.web.people import read_consent
@@ -167,7 +167,7 @@ def _read(
     external_id, page = fields.get("id") or None, fields.get("page") or None
     visitor = fields.get("visitor") or None
     if visitor is not None and not is_visitor_id(visitor):
-        errors.append(field_error("visitor", "the id that the script keeps: 32 hexadecimal digits"))
+        errors.append(field_error("visitor", VISITOR_ID))
     if external_id is not None and not _is_text(external_id, _ID_LIMIT):
         errors.append(field_error("id", f"a text of 1 to {_ID_LIMIT} characters"))
     if page is not None and not _is_text(page, _TEXT_LIMIT):

@@ -79,6 +79,44 @@ async def test_visit_of_nobody_makes_no_lead(env: Environment, client: httpx.Asy
     assert BROWSER not in visitor.visitor_hmac
 
 
+@pytest.mark.parametrize("in_batch", [False, True])
+async def test_identify_brings_the_earlier_visits_too(
+    env: Environment, client: httpx.AsyncClient, in_batch: bool
+) -> None:
+    await look(client, "/", "/pricing")
+    await look(client, "/other", browser=OTHER)
+    known = {"type": "identify", "email": "hanako@kaisha.example", "visitor": BROWSER}
+    others = [{"type": "identify", "email": "taro@kaisha.example"}, {"type": "page_viewed"}]
+    headers = {"idempotency-key": "log-in"}
+    for repeat in (False, True):
+        reply = await client.post("/v1/events", json=[known, *others] if in_batch else known, headers=headers)
+        told = reply.json()["items"] if in_batch else [reply.json()]
+        assert (reply.status_code, told[0]["duplicate"]) == (202, repeat)
+    if in_batch:
+        assert [one["status"] for one in told] == ["duplicate", "duplicate", "invalid"]
+    settle(env)
+    await look(client, "/thanks")
+    settle(env)
+    lead_id = told[0]["lead"]
+    assert [row.properties["path"] for row in events(env, lead_id)] == ["/", "/pricing", "/thanks"]
+    assert [row.source for row in events(env, lead_id)][:2] == [EARLIER, EARLIER]
+    with env.database.read() as session:
+        visitors = session.exec(select(Visitor.lead_id).order_by(Visitor.created_at)).all()
+    assert visitors == [lead_id, None]
+    other = await client.post("/v1/events", json=known, headers={"idempotency-key": "log-in-2"})
+    changed = await client.post("/v1/events", json=known | {"visitor": OTHER}, headers=headers)
+    assert (other.status_code, changed.status_code) == (202, 409)
+
+
+@pytest.mark.parametrize("visitor", ["", "x", "A" * 32, 5, ["a"]])
+async def test_identify_names_a_wrong_visitor(client: httpx.AsyncClient, visitor: object) -> None:
+    event = {"type": "identify", "email": "hanako@kaisha.example", "visitor": visitor}
+    reply = await client.post("/v1/events", json=event)
+    assert (reply.status_code, reply.json()["errors"][0]["field"]) == (422, "visitor")
+    other = await client.post("/v1/events", json=event | {"type": "page_viewed"})
+    assert (other.status_code, other.json()["errors"][0]["field"]) == (422, "visitor")
+
+
 async def test_form_brings_the_earlier_visits_with_their_instants(
     env: Environment, client: httpx.AsyncClient, clock: ManualClock
 ) -> None:

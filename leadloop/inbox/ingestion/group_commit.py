@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlmodel import Session
@@ -21,8 +22,9 @@ from leadloop.inbox.ingestion.grouping import Groups
 from leadloop.inbox.ingestion.incoming import IncomingEvent, IngestResult
 from leadloop.inbox.ingestion.item_checks import prepare
 from leadloop.inbox.ingestion.storing import store
+from leadloop.leads.visitors import identify_visitor
 from leadloop.storage.environment import Environment
-from leadloop.storage.tables import EventKey
+from leadloop.storage.tables import EventKey, Lead
 
 __all__ = ["BusyError", "GroupCommit", "RequestKey"]
 
@@ -93,7 +95,12 @@ class GroupCommit:
         Raises `BusyError`. The future fails with the database's error where nothing was stored.
         """
         self._backlog.check()
-        return self._batches.submit(_Batch(items, key), len(items))
+        batch = _Batch(items, key)
+        browser = next((item.visitor for item in items if item.visitor is not None), None)
+        if browser is not None:  # locks browsers and leads, as a form does
+            work = _Work(browser, partial(self._store_with_visitors, batch))
+            return self._works.submit(work, len(items))
+        return self._batches.submit(batch, len(items))
 
     def run(
         self, work: Callable[[Session], _Result], locks: str, *, may_wait_behind: bool = False
@@ -128,6 +135,19 @@ class GroupCommit:
             text = "this id came with another request"
             return [IngestResult("conflict", field="id", problem=text) for _ in request.items]
         return store(session, self._env, prepare(self._env, rules, request.items))
+
+    def _store_with_visitors(self, batch: _Batch, session: Session) -> list[IngestResult]:
+        """Store one request, and say who the browsers are that its items name."""
+        env = self._env
+        results = self._store_one(session, rules_of(env.publications.current(session)), batch)
+        told = [
+            (item.visitor, result.lead_id)
+            for item, result in zip(batch.items, results, strict=True)
+            if item.visitor is not None and result.status == "accepted"
+        ]
+        for browser, lead_id in sorted(told, key=lambda one: one[0]):  # in a fixed order, as all locks
+            identify_visitor(session, env, browser, session.get_one(Lead, lead_id), env.clock.now())
+        return results
 
     def _do_works(self, group: Sequence[_Work]) -> list[Any]:
         results: dict[int, Any] = {}

@@ -20,6 +20,8 @@ class IncomingEvent:
     email: str | None = None
     identity: dict[str, Any] = field(default_factory=dict)
     """Lead fields that came with it."""
+    visitor: str | None = None
+    """The id of the browser in which the person did it, which is theirs from then on."""
     external_id: str | None = None
     source: str = "api"
     trust: str = "likely"

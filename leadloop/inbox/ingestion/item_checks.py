@@ -60,6 +60,8 @@ def body_hash(env: Environment, item: IncomingEvent) -> str:
         "email": item.email,
         "at": item.occurred_at.isoformat() if item.occurred_at else None,
     }
+    if item.visitor is not None:
+        body["visitor"] = item.visitor
     return env.keys.hash("event-body", canonical(body))
 
 
