@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
+from sqlalchemy.exc import ArgumentError
 from temporalio.common import VersioningBehavior
 
 from leadloop.cli.failures import explain
 from leadloop.settings import Endpoint, Settings
+from leadloop.storage.database import Database
 from worker import deployment
 
 
@@ -18,6 +21,36 @@ def test_webhooks_are_read_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.webhooks["crm"].url.get_secret_value() == "https://crm.example/h"
     assert settings.slack is not None
     assert "chat.example" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "example"), [("LEADLOOP_SITES", "https://www.acme.example"), ("LEADLOOP_WEBHOOKS", '{"crm"')]
+)
+def test_setting_that_is_no_json_is_named_without_its_value(
+    monkeypatch: pytest.MonkeyPatch, name: str, example: str
+) -> None:
+    monkeypatch.setenv(name, "www.secret.example")
+    with pytest.raises(SettingsError) as failed:
+        Settings()
+    told = explain(failed.value)
+    assert told is not None
+    assert told.startswith(f"{name} is no JSON")
+    assert example in told
+    assert "secret" not in told
+
+
+@pytest.mark.parametrize("url", ["mysql://x@127.0.0.1/x", "postgres://x@127.0.0.1/x", "leadloop.db"])
+def test_another_kind_of_database_is_refused_with_an_example(url: str) -> None:
+    with pytest.raises((ModuleNotFoundError, ArgumentError)) as failed:
+        Database(url)
+    told = explain(failed.value)
+    assert told is not None
+    assert "LEADLOOP_DATABASE_URL" in told
+    assert "postgresql://" in told
+
+
+def test_missing_module_of_our_own_is_a_defect() -> None:
+    assert explain(ModuleNotFoundError("No module named 'x'", name="x")) is None
 
 
 @pytest.mark.parametrize(

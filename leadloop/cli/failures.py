@@ -3,6 +3,7 @@ error here imports nothing."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -50,7 +51,14 @@ def _database(error: Any) -> str:
 
 
 def _address(error: Any) -> str:
-    return f"LEADLOOP_DATABASE_URL is no database address: {error}"
+    return f"LEADLOOP_DATABASE_URL is no database address: {error}; {_EXAMPLES}"
+
+
+def _driver(error: Any) -> str | None:
+    """An address of another kind of database; every other missing module is a defect."""
+    if error.name not in _OTHER_DRIVERS:
+        return None
+    return f"LEADLOOP_DATABASE_URL names a kind of database that leadloop does not use; {_EXAMPLES}"
 
 
 def _settings(error: Any) -> str:
@@ -62,11 +70,26 @@ def _settings(error: Any) -> str:
     return "; ".join(f"{name}: {text}" if name else text for name, text in problems)
 
 
+def _unreadable_setting(error: Any) -> str:
+    """Name a setting that is no JSON. Its value may be a secret, and is not said."""
+    named = re.search(r'field "(\w+)"', str(error))
+    name = _setting(named[1]) if named else "a setting"
+    example = _JSON_EXAMPLES.get(name, "an object")
+    return f"{name} is no JSON; write for example {example}"
+
+
 def _setting(name: str) -> str:
     return name if not name or name.startswith("TEMPORAL_") else f"LEADLOOP_{name.upper()}"
 
 
-_EXPLANATIONS: dict[str, Callable[[Any], str]] = {
+_EXAMPLES = "write postgresql://USER:PASSWORD@HOST/NAME or sqlite:////folder/leadloop.db"
+_OTHER_DRIVERS = frozenset({"MySQLdb", "psycopg2", "oracledb", "cx_Oracle", "pyodbc", "aiosqlite", "asyncpg"})
+_JSON_EXAMPLES = {
+    "LEADLOOP_SITES": '["https://www.acme.example"]',
+    "LEADLOOP_WEBHOOKS": '{"crm": {"url": "https://crm.example/hooks"}}',
+}
+_EXPLANATIONS: dict[str, Callable[[Any], str | None]] = {
+    "builtins.ModuleNotFoundError": _driver,
     "builtins.OSError": _system,
     "leadloop.connection.ConnectionFailedError": _own_words,
     "leadloop.embedded.processes.AlreadyRunningError": _own_words,
@@ -82,6 +105,7 @@ _EXPLANATIONS: dict[str, Callable[[Any], str]] = {
     "leadloop.storage.publications.NotPublishedError": _publish_first,
     "leadloop.web.api_keys.ApiKeyError": _own_words,
     "pydantic_core._pydantic_core.ValidationError": _settings,
+    "pydantic_settings.exceptions.SettingsError": _unreadable_setting,
     "sqlalchemy.exc.ArgumentError": _address,
     "sqlalchemy.exc.DBAPIError": _database,
 }

@@ -104,6 +104,15 @@ def test_metrics_are_read_at_most_once_in_a_while(env: Environment, clock: Manua
         event.remove(session.get_bind().engine, "before_cursor_execute", count)
 
 
+@pytest.mark.sqlite  # it deletes the file
+def test_metrics_are_served_while_the_database_is_gone(env: Environment, tmp_path: Path) -> None:
+    with env.database.read():
+        pass
+    for file in tmp_path.glob("*.db"):
+        file.unlink()
+    assert "leadloop_database_up 0.0" in generate_latest(_registry(env)).decode()
+
+
 def test_metrics_are_served_while_the_database_cannot_be_read(env: Environment) -> None:
     with env.database.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE enrolment RENAME TO enrolment_away")

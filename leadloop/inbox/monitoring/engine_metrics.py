@@ -24,6 +24,7 @@ from leadloop.inbox.monitoring.presence import live_workers
 from leadloop.inbox.operations.sending import is_stopped
 from leadloop.inbox.recovery.sweeper import OVERDUE
 from leadloop.journey.failures import HeldCode
+from leadloop.storage.database import StorageError
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Alert, Enrolment, EnrolmentStatus, Event, Message, MessageStatus, Wake
 
@@ -77,7 +78,7 @@ class EngineMetrics(Collector):
                     *_backlogs(session, self._env),
                     *_rest(session, self._env),
                 ]
-        except SQLAlchemyError:
+        except (SQLAlchemyError, StorageError):
             up.add_metric([], 0)
             return [up, info]
         up.add_metric([], 1)
