@@ -12,6 +12,8 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ import pytest
 from sqlmodel import select
 
 from leadloop.embedded.temporal_server import ServerMissingError
+from leadloop.inbox.monitoring.alerts import open_alerts, watch
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Event
 from tests.factories import ManualClock
@@ -179,6 +182,7 @@ def test_d2_full_disk_of_temporal_stops_journeys_and_loses_nothing(tmp_path: Pat
                 told += enter(engine, names[2:])
                 time.sleep(10)
                 assert not all_wait(engine, len(names)), "the disk was not full"
+                assert "wakes_late" in _alerts_after(engine.env, minutes=11)
                 ballast.unlink()
                 if not server.is_running:
                     server.start()
@@ -186,6 +190,14 @@ def test_d2_full_disk_of_temporal_stops_journeys_and_loses_nothing(tmp_path: Pat
                 assert violations(observe(engine, told, len(names))) == []
         finally:
             server.kill()
+
+
+def _alerts_after(env: Environment, minutes: int) -> set[str]:
+    """Return the alerts that are open when so much more time has passed."""
+    later = ManualClock(env.clock.now() + timedelta(minutes=minutes))
+    watch(replace(env, clock=later))
+    with env.database.read() as session:
+        return {one.kind for one in open_alerts(session)}
 
 
 # --- D3 -------------------------------------------------------------------------------------------

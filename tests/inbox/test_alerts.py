@@ -10,9 +10,12 @@ from sqlmodel import select
 from structlog.testing import capture_logs
 
 from leadloop.contracts import Watermark
+from leadloop.inbox.applier import apply_once
+from leadloop.inbox.ingestion.ingest import ingest
 from leadloop.inbox.monitoring.alert_posts import GIVE_UP_AFTER, AlertPosts
 from leadloop.inbox.monitoring.alerts import FAILING, KINDS, LATE, WITHIN, open_alerts, watch
 from leadloop.inbox.recovery.restored import close_the_gate
+from leadloop.inbox.relaying.wakes import ask_wake
 from leadloop.settings import Endpoint
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import (
@@ -24,9 +27,11 @@ from leadloop.storage.tables import (
     Event,
     Lead,
     MessageStatus,
+    Wake,
 )
 from tests.delivery.receiver import Receiver, receiving
 from tests.factories import ManualClock, make_enrolment, make_lead, make_message
+from tests.faults.events import form
 
 UNKNOWN_DATE = "`rest` waits for `lead.renewal`, and that date is not known"
 
@@ -87,6 +92,23 @@ def test_alert_is_raised_again_after_it_was_over(env: Environment) -> None:
     assert [row.resolved_at is None for row in rows] == [False, True]
 
 
+def test_d2_journeys_that_temporal_does_not_begin_are_an_alert(env: Environment, clock: ManualClock) -> None:
+    """None of them is due: nobody has asked for its first turn."""
+    with env.database.write() as session:
+        ingest(session, env, [form("taro"), form("hanako")])
+    apply_once(env)
+    clock.advance(minutes=9)
+    assert watch(env) == 0
+    clock.advance(minutes=2)
+    assert watch(env) == 1
+    assert _open(env) == [("wakes_late", None, "", 2)]
+    with env.database.write() as session:
+        for row in session.exec(select(Wake)).all():
+            row.bulk = True  # those of a bulk enrolment wait behind others, for as long as it takes
+    assert watch(env) == 1
+    assert _open(env) == []
+
+
 def _uncertain(env: Environment) -> None:
     _, row = _journey(env)
     with env.database.write() as session:
@@ -124,6 +146,12 @@ def _late(env: Environment) -> None:
     _journey(env, due_at=env.clock.now() - LATE)
 
 
+def _not_woken(env: Environment) -> None:
+    _, row = _journey(env)
+    with env.database.write() as session:
+        ask_wake(session, row.id, env.clock.now() - LATE)
+
+
 def _parked(env: Environment) -> None:
     lead, _ = _journey(env)
     with env.database.write() as session:
@@ -147,6 +175,7 @@ WRONG: dict[str, Callable[[Environment], object]] = {
     "sends_failing": _failed_sends,
     "calls_failing": _failed_calls,
     "journeys_late": _late,
+    "wakes_late": _not_woken,
     "events_parked": _parked,
 }
 

@@ -26,17 +26,33 @@ _ENROLMENTS = (
 )
 
 
+_EVENTS = (
+    "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) "
+    "INSERT INTO event (id, subject_id, lead_id, lead_seq, type, properties, identity, source, trust,"
+    " occurred_at, received_at, applied_at, depth) SELECT 'v' || i, 'l1', 'l1', i, 'page_viewed', '{{}}',"
+    " '{{}}', 'api', 'likely', '{at}', '{at}', '{at}', 0 FROM n"
+)
+_ONE_EVENT = (
+    "INSERT INTO event (id, subject_id, type, properties, identity, source, trust, occurred_at, received_at,"
+    f" depth) VALUES ('new' || %s, 'l1', 'page_viewed', '{{}}', '{{}}', 'api', 'likely', '{AT}', '{AT}', 0)"
+)
+
+
 def _before(database: Database, rows: int) -> None:
-    """Make the schema before the last step that makes indexes, with many journeys that are over."""
+    """Make the schema before the steps that make indexes, with many events, and journeys that are over."""
     command.upgrade(_config(database), "0008")
     no = "0" if database.is_sqlite else "false"
     with database.engine.begin() as connection:
         connection.execute(text(_LEAD % no))
-        connection.execute(text(_ENROLMENTS.format(rows=rows, no=no, at=AT).replace(":", "\\:")))
+        for many in (_ENROLMENTS, _EVENTS):
+            connection.execute(text(many.format(rows=rows, no=no, at=AT).replace(":", "\\:")))
 
 
-def _upgrade_beside_writers(database: Database, rows: int) -> int:
-    """Upgrade while somebody else writes; return how many writes came through meanwhile."""
+def _upgrade_beside_writers(database: Database, rows: int, *, patience: str = "60s") -> int:
+    """Upgrade while somebody else writes; return how many writes came through meanwhile.
+
+    `patience` is how long a writer waits for a lock on PostgreSQL before the test fails.
+    """
     _before(database, rows)
     done, began = threading.Event(), threading.Event()
 
@@ -44,6 +60,9 @@ def _upgrade_beside_writers(database: Database, rows: int) -> int:
         number = 0
         while not done.is_set():
             with database.engine.begin() as connection:
+                if not database.is_sqlite:
+                    connection.execute(text(f"SET LOCAL lock_timeout = '{patience}'"))
+                connection.execute(text((_ONE_EVENT % number).replace(":", "\\:")))
                 connection.execute(text("UPDATE lead SET last_seq = last_seq + 1"))
                 connection.execute(text("UPDATE enrolment SET cycle = cycle + 1 WHERE id = 'e1'"))
             number += 1
@@ -63,6 +82,7 @@ def _upgrade_beside_writers(database: Database, rows: int) -> int:
         seq, cycle = connection.execute(text("SELECT last_seq, cycle FROM lead")).one()
         assert (seq, cycle) == (number, 1)
         assert connection.execute(text("SELECT count(*) FROM enrolment")).scalar() == rows
+        assert connection.execute(text("SELECT count(*) FROM event")).scalar() == rows + number
     assert missing_indexes(database) == []
     return number
 
@@ -73,7 +93,7 @@ def test_d8_upgrade_lets_others_write(database: Database) -> None:
 
 @pytest.mark.fault
 def test_d8_upgrade_of_a_million_rows_lets_others_write(database: Database) -> None:
-    number = _upgrade_beside_writers(database, 1_000_000)
+    number = _upgrade_beside_writers(database, 1_000_000, patience="500ms")
     if not database.is_sqlite:
         assert number > 20  # indexes are made beside them
 

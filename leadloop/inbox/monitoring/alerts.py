@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import func, text
+from sqlalchemy import false, func, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -28,6 +28,7 @@ from leadloop.storage.tables import (
     Event,
     Message,
     MessageStatus,
+    Wake,
 )
 
 SECONDS = 10.0
@@ -43,6 +44,7 @@ KINDS = {
     "sends_failing": "mails failed within an hour",
     "calls_failing": "outside calls failed within an hour",
     "journeys_late": "running journeys are due for more than ten minutes",
+    "wakes_late": "journeys wait for more than ten minutes to be begun or woken: Temporal does not take them",
     "events_parked": "events could not be applied",
 }
 """What each kind says, after its number."""
@@ -150,6 +152,14 @@ def _findings(session: Session, env: Environment, now: datetime) -> Iterator[Fin
     ).one()
     if late and not env.clock.warped:
         yield Finding("journeys_late", late)
+    # Those in bulk may wait for long: they go behind the others.
+    unsent = session.exec(
+        select(func.count())
+        .select_from(Wake)
+        .where(col(Wake.bulk) == false(), col(Wake.asked_at) <= now - LATE)
+    ).one()
+    if unsent and gate is None and not env.clock.warped:
+        yield Finding("wakes_late", unsent)
     parked = session.exec(select(func.count()).where(col(Event.parked).is_not(None))).one()
     if parked:
         yield Finding("events_parked", parked)
