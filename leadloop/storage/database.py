@@ -22,6 +22,7 @@ from sqlmodel import Session, SQLModel, col, create_engine, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from leadloop.storage.fair_lock import FairLock, LockTimeoutError
+from leadloop.storage.finding import objects_of_each
 from leadloop.storage.sqlite_file import SqliteFile
 from leadloop.storage.tables import Enrolment, Lead, Message
 
@@ -220,7 +221,8 @@ def lock_leads(session: Session, lead_ids: Sequence[str]) -> list[Lead]:
     It never waits: a transaction that waited for one lead while it holds another could wait in a circle.
     Missing leads and those that were merged into another are left out.
     """
-    return list(session.exec(_LEADS, params={"ids": list(lead_ids)}).all())
+    found = objects_of_each(session, Lead, _LEADS, _LEAD_ID, sorted(lead_ids))
+    return sorted(found, key=lambda lead: lead.id)
 
 
 @dataclass(frozen=True)
@@ -285,10 +287,10 @@ _LEAD_OF = _locked(
         == select(Enrolment.lead_id).where(Enrolment.id == bindparam("enrolment_id")).scalar_subquery()
     )
 )
+_LEAD_ID = col(Lead.id)
 _LEADS = (
     select(Lead)
-    .where(col(Lead.id).in_(bindparam("ids", expanding=True)), col(Lead.merged_into).is_(None))
-    .order_by(col(Lead.id))
+    .where(col(Lead.merged_into).is_(None))
     .with_for_update(skip_locked=True)
     .execution_options(populate_existing=True)
 )

@@ -135,6 +135,36 @@ def statements_of(database: Database) -> Iterator[list[Asked]]:
             event.remove(engine, "before_cursor_execute", listen)
 
 
+@contextmanager
+def read_in_vain(database: Database) -> Iterator[dict[str, int]]:
+    """Run every query twice while the block runs, and count the rows that its plan read and threw away.
+
+    For PostgreSQL. By the statement; those that threw nothing away are not there.
+    """
+    found: dict[str, int] = {}
+
+    def listen(connection: Connection, cursor: Any, sql: str, parameters: Any, _: Any, many: bool) -> None:
+        if not sql.startswith("SELECT"):
+            return
+        cursor = connection.connection.cursor()
+        cursor.execute("EXPLAIN (ANALYZE, TIMING off, FORMAT JSON) " + sql, parameters)
+        removed = _removed(cursor.fetchall()[0][0][0]["Plan"])
+        cursor.close()
+        if removed:
+            found[sql] = found.get(sql, 0) + removed
+
+    event.listen(database.engine, "before_cursor_execute", listen)
+    try:
+        yield found
+    finally:
+        event.remove(database.engine, "before_cursor_execute", listen)
+
+
+def _removed(node: dict[str, Any]) -> int:
+    own = sum(node.get(name, 0) for name in ("Rows Removed by Filter", "Rows Removed by Index Recheck"))
+    return int(own * node["Actual Loops"]) + sum(_removed(inner) for inner in node.get("Plans", ()))
+
+
 def _lines(node: dict[str, Any]) -> Iterator[str]:
     table = node.get("Relation Name")
     yield " ".join(filter(None, [node["Node Type"], node.get("Index Name"), table and f"on {table}"]))

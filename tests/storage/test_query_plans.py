@@ -7,18 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import text
 
 from leadloop.delivery.claim import claim_message
 from leadloop.inbox.applier import apply_once
+from leadloop.inbox.entries.enrolling import enrol_leads
 from leadloop.inbox.erasure import erase_lead
 from leadloop.inbox.ingestion.visits import Visit, record_visits
 from leadloop.inbox.recovery.sweeper import sweep
 from leadloop.inbox.relaying.due import earliest_due, run_due
 from leadloop.inbox.relaying.relay import Relay
 from leadloop.keys import Keys
+from leadloop.language import plan as p
+from leadloop.leads.identity import NewLead, create_leads, email_hash
 from leadloop.leads.visitors import identify_visitor
 from leadloop.storage.database import Database, lock_lead
 from leadloop.storage.environment import Environment
@@ -28,7 +33,8 @@ from leadloop.storage.tables import MessageStatus
 from leadloop.web.story import story
 from tests.factories import SECRET, ManualClock, make_message, make_publication
 from tests.inbox.driver import journeys, report, turn
-from tests.storage.plans import fill, statements_of
+from tests.inbox.seminars import environment, plan
+from tests.storage.plans import fill, read_in_vain, statements_of
 from tests.storage.postgres import fresh_database
 
 
@@ -120,3 +126,26 @@ def test_everyday_queries_use_an_index(filled: tuple[Environment, str], part: st
     assert asked
     bad = [f"{one.scanned()}: {one.sql}\n{one.plan}" for one in asked if one.scanned()]
     assert bad == [], "\n\n".join(bad)
+
+
+def test_bulk_enrolment_reads_only_rows_of_its_leads(
+    postgres: str, tmp_path: Path, clock: ManualClock
+) -> None:
+    """However little PostgreSQL knows: it has analysed the tables before anybody was in the scenario."""
+    wait = p.WaitStep(id="w", wait=p.WaitSpec(span=p.Span(amount=30, unit="days")))
+    plans = [plan(wait, scenario=name, per="lead", entry=p.ManualMatch()) for name in ("old", "new")]
+    names = [f"p{number}@kaisha.example" for number in range(1050)]
+    with fresh_database(postgres) as url:
+        env = environment(tmp_path, clock, *plans, url=url)
+        with env.database.write() as session:
+            leads = [NewLead(name, email_hash(env, name), "test") for name in names]
+            create_leads(session, env, leads, env.clock.now())
+        enrol_leads(env, "old", names, key="one")
+        with env.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("ANALYZE"))
+        enrol_leads(env, "new", names[:1000], key="two")
+        with read_in_vain(env.database) as removed:
+            results = enrol_leads(env, "new", names[1000:], key="two")
+        env.database.close()
+    assert {one.status for one in results} == {"entered"}
+    assert sum(removed.values()) <= 50, removed  # the journey of each in the other scenario

@@ -32,6 +32,7 @@ from leadloop.leads.addresses import AddressError
 from leadloop.leads.identity import email_hash, find_lead, leads_by_id, leads_named
 from leadloop.storage.database import lock_lead, lock_leads
 from leadloop.storage.environment import Environment
+from leadloop.storage.finding import rows_of_each
 from leadloop.storage.inserting import insert_rows
 from leadloop.storage.tables import Due, Enrolment, Event, EventKey, Lead, Record, Setting
 
@@ -47,6 +48,8 @@ __all__ = [
 
 KEY_LIMIT = 100
 _SOURCE = "enrol"
+_EXTERNAL_ID = col(EventKey.external_id)
+_STORED_KEY = select(EventKey.external_id, EventKey.body_hmac).where(EventKey.source == _SOURCE)
 
 
 class EnrolError(Exception):
@@ -189,11 +192,7 @@ def _lead_ids(session: Session, env: Environment, names: Iterable[str]) -> dict[
 def _requests_before(session: Session, ids: Iterable[str], key: str) -> dict[str, str]:
     """Return the bodies of the requests that came with this key, by lead."""
     by_external = {_external_id(key, lead_id): lead_id for lead_id in ids}
-    rows = session.exec(
-        select(EventKey.external_id, EventKey.body_hmac).where(
-            EventKey.source == _SOURCE, col(EventKey.external_id).in_(list(by_external))
-        )
-    ).all()
+    rows = rows_of_each(session, _STORED_KEY, _EXTERNAL_ID, by_external)
     return {by_external[external_id]: body for external_id, body in rows}
 
 

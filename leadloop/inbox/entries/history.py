@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import Any
 
-from sqlalchemy import bindparam
-from sqlmodel import Session, col, func, select
+from sqlalchemy import and_, bindparam
+from sqlmodel import Session, col, select
 
 from leadloop.inbox.entries.events import Asked
+from leadloop.storage.finding import objects_of_each
 from leadloop.storage.tables import Enrolment, EnrolmentStatus
 
-_OPEN_FIRST = (
-    col(Enrolment.status) == EnrolmentStatus.ENDED,
-    col(Enrolment.entered_at).desc(),
-    col(Enrolment.id).desc(),
-)
-_JOURNEYS = (
-    select(Enrolment)
-    .where(
-        Enrolment.scenario == bindparam("scenario"),
-        Enrolment.subject_key == bindparam("subject"),
-        Enrolment.record_key == bindparam("record"),
-    )
-    .order_by(*_OPEN_FIRST)
-)
+_ALL = select(Enrolment)
+_SUBJECT = col(Enrolment.subject_key)
 
-_OF_MANY = (
-    select(Enrolment)
-    .where(
-        col(Enrolment.scenario).in_(bindparam("scenarios", expanding=True)),
-        col(Enrolment.subject_key).in_(bindparam("subjects", expanding=True)),
-        Enrolment.record_key == "",
-    )
-    .order_by(*_OPEN_FIRST)
-)
+
+def _of_record(journey: Any) -> Any:
+    """A scenario is no way to find a journey: most journeys may be of one, which statistics hear of late."""
+    return and_(journey.scenario == bindparam("scenario"), journey.record_key == bindparam("record"))
+
+
+def _of_leads(journey: Any) -> Any:
+    return and_(journey.scenario.in_(bindparam("scenarios", expanding=True)), journey.record_key == "")
 
 
 class EntryHistory:
@@ -44,20 +33,17 @@ class EntryHistory:
 
     def newest(self, wish: Asked) -> Enrolment | None:
         """Return the subject's last journey in the scenario: an open one where there is one."""
-        whose = {"scenario": wish.plan.scenario, "subject": wish.subject_key, "record": wish.record_key}
-        return self._session.exec(_JOURNEYS, params=whose).first()
+        return next(iter(self._journeys(wish)), None)
 
     def began(self, wish: Asked) -> None:
         """Say that a journey was begun for the subject."""
 
     def count(self, wish: Asked) -> int:
         """Return how many journeys the subject has had in the scenario."""
-        statement = select(func.count()).where(
-            Enrolment.scenario == wish.plan.scenario,
-            Enrolment.subject_key == wish.subject_key,
-            Enrolment.record_key == wish.record_key,
-        )
-        return self._session.exec(statement).one()
+        return len(self._journeys(wish))
+
+    def _journeys(self, wish: Asked) -> list[Enrolment]:
+        return _journeys(self._session, [wish.subject_key], wish.plan.scenario, wish.record_key)
 
 
 class KnownHistory(EntryHistory):
@@ -67,16 +53,7 @@ class KnownHistory(EntryHistory):
         super().__init__(session)
         self._newest: dict[str, Enrolment] = {}
         self._count: dict[str, int] = {}
-        statement = (
-            select(Enrolment)
-            .where(
-                Enrolment.scenario == scenario,
-                col(Enrolment.subject_key).in_(list(subjects)),
-                Enrolment.record_key == record_key,
-            )
-            .order_by(*_OPEN_FIRST)
-        )
-        for row in session.exec(statement).all():
+        for row in _journeys(session, subjects, scenario, record_key):
             self._newest.setdefault(row.subject_key, row)
             self._count[row.subject_key] = self._count.get(row.subject_key, 0) + 1
 
@@ -113,9 +90,27 @@ class HistoryAhead(EntryHistory):
 
     def _read(self, scenarios: Collection[str]) -> None:
         keys = {(name, lead_id) for name in scenarios for lead_id in self._leads} - self._known.keys()
-        asked = {"scenarios": sorted(scenarios), "subjects": sorted({lead_id for _, lead_id in keys})}
+        subjects = sorted({lead_id for _, lead_id in keys})
         self._known.update(dict.fromkeys(keys))
-        for row in self._session.exec(_OF_MANY, params=asked).all():
+        names = sorted(scenarios)
+        rows = objects_of_each(
+            self._session, Enrolment, _ALL, _SUBJECT, subjects, among=_of_leads, scenarios=names
+        )
+        for row in _open_first(rows):
             key = (row.scenario, row.subject_key)
             if key in keys and self._known[key] is None:
                 self._known[key] = row
+
+
+def _journeys(session: Session, subjects: Iterable[str], scenario: str, record_key: str) -> list[Enrolment]:
+    whose = {"scenario": scenario, "record": record_key}
+    return _open_first(
+        objects_of_each(session, Enrolment, _ALL, _SUBJECT, subjects, among=_of_record, **whose)
+    )
+
+
+def _open_first(rows: Iterable[Enrolment]) -> list[Enrolment]:
+    """Return open journeys before those that have ended, and newer ones first."""
+    return sorted(
+        rows, key=lambda row: (row.status != EnrolmentStatus.ENDED, row.entered_at, row.id), reverse=True
+    )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, select
 
 from leadloop.inbox.apply import Application
@@ -31,6 +31,7 @@ from leadloop.inbox.relaying.wakes import ask_first_wakes
 from leadloop.language.plan import Entry, Plan
 from leadloop.storage.columns import new_id
 from leadloop.storage.environment import Environment
+from leadloop.storage.finding import rows_of_each, update_each
 from leadloop.storage.inserting import insert_rows
 from leadloop.storage.publications import StoredPublication
 from leadloop.storage.tables import Due, Enrolment, EnrolmentStatus, Event, Lead
@@ -40,6 +41,14 @@ AT_ONCE = 500
 
 TOLD = ("open", "group")
 """Refusals that are written into the story of the journey that stands in the way."""
+
+
+_LEAD_ID = col(Lead.id)
+_SUBJECT_ID = col(Event.subject_id)
+_WAITING = select(Event.subject_id).where(col(Event.applied_at).is_(None))
+_DUE_LEAD_ID = col(Due.lead_id)
+_DUE = select(Due.lead_id).where(col(Due.due_at) <= bindparam("now"))
+_MOVE_ON = update(Lead).values(last_seq=col(Lead.last_seq) + bindparam("step"))
 
 
 @dataclass(frozen=True)
@@ -123,9 +132,7 @@ class EnteringTogether:
         insert_rows(session, Enrolment, self._journeys)
         ask_first_wakes(session, [row["id"] for row in self._journeys], self._now)
         for step, ids in self._steps.items():
-            session.connection().execute(
-                update(Lead).where(col(Lead.id).in_(ids)).values(last_seq=col(Lead.last_seq) + step)
-            )
+            update_each(session, _MOVE_ON, _LEAD_ID, ids, step=step)
 
     def _refused(self, application: Application, wish: Asked, refusal: Refusal) -> Outcome:
         other = refusal.other
@@ -233,9 +240,9 @@ def _open_journeys(session: Session, ids: list[str]) -> dict[str, list[Enrolment
 
 def _busy(session: Session, ids: list[str], now: datetime) -> set[str]:
     """Return the leads that something is to happen to first: their events, what time causes."""
-    waiting = select(Event.subject_id).where(col(Event.subject_id).in_(ids), col(Event.applied_at).is_(None))
-    due = select(Due.lead_id).where(col(Due.lead_id).in_(ids), col(Due.due_at) <= now)
-    return {*session.exec(waiting.distinct()).all(), *session.exec(due.distinct()).all()}
+    waiting = rows_of_each(session, _WAITING, _SUBJECT_ID, ids)
+    due = rows_of_each(session, _DUE, _DUE_LEAD_ID, ids, now=now)
+    return {row[0] for row in (*waiting, *due)}
 
 
 def _to_be_visited(session: Session, leads: Iterable[Lead]) -> set[str]:
