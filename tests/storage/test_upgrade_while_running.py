@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from alembic import command
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from leadloop.storage.database import Database
 from leadloop.storage.migrations import SCHEMA, _config, check_schema, missing_indexes, revision, upgrade
@@ -96,6 +97,26 @@ def test_d8_upgrade_of_a_million_rows_lets_others_write(database: Database) -> N
     number = _upgrade_beside_writers(database, 1_000_000, patience="500ms")
     if not database.is_sqlite:
         assert number > 20  # indexes are made beside them
+
+
+def test_d8_upgrade_of_postgresql_makes_indexes_beside_the_writers(database: Database) -> None:
+    """Whatever a later step adds: an index that is made in one go holds writers up for as long as it takes."""
+    _before(database, 10)
+    made: list[str] = []
+
+    def listen(_c: object, _cursor: object, statement: str, *_more: object) -> None:
+        if re.match(r"\s*CREATE (UNIQUE )?INDEX", statement):
+            made.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", listen)
+    try:
+        upgrade(database)
+    finally:
+        event.remove(database.engine, "before_cursor_execute", listen)
+    big = [one for one in made if re.search(r" ON (event|enrolment|lead|message|turn|score_entry|due) ", one)]
+    assert len(big) > 5
+    if not database.is_sqlite:
+        assert [one for one in big if "CONCURRENTLY" not in one] == []
 
 
 def test_d8_upgrade_goes_on_after_a_cut(database: Database) -> None:
