@@ -5,6 +5,7 @@ It looks for rows with `applied_at IS NULL`, never by cursor: sequence order is 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -33,6 +34,10 @@ _PATIENCE = timedelta(milliseconds=20)
 """How long a transaction that holds several leads waits for what another one has locked."""
 _LOOKED_AT = 1000
 """Pending events of which the leads are taken in one round."""
+_FLOOD = 200
+"""So many of them of one lead are a flood."""
+_OF_A_FLOOD = 500
+"""Events of a flood that one transaction applies: so long others wait, on SQLite for each write."""
 
 _PENDING = (
     select(Event.subject_id)
@@ -43,27 +48,38 @@ _PENDING = (
 _log = structlog.get_logger()
 
 
-def pending_leads(env: Environment) -> list[str]:
-    """Return the subjects of the oldest unapplied events, longest waiting first."""
+def pending_leads(env: Environment) -> tuple[list[str], list[str]]:
+    """Return the subjects of the oldest unapplied events, longest waiting first; apart those with a flood of
+    them, which would hide the others."""
     with env.database.read() as session:
-        return list(dict.fromkeys(session.exec(_PENDING).all()))
+        found = Counter(session.exec(_PENDING).all())
+        floods = [one for one, number in found.items() if number >= _FLOOD]
+        if floods and found.total() >= _LOOKED_AT:
+            found.update(session.exec(_PENDING.where(col(Event.subject_id).not_in(floods))).all())
+    return [one for one in found if one not in floods], floods
 
 
 def apply_once(env: Environment) -> int:
-    """Apply what is pending now, and is not being applied by somebody else; return the number of events."""
-    waiting = pending_leads(env)
-    applied, held = 0, list[str]()
-    for first in range(0, len(waiting), _LEADS_AT_ONCE):
-        count, others = _apply_chunk(env, waiting[first : first + _LEADS_AT_ONCE])
+    """Apply what is pending now, and is not being applied by somebody else; return the number of events.
+
+    Of a lead with a flood of events it applies some, behind all others: nobody waits for the rest.
+    """
+    waiting, floods = pending_leads(env)
+    applied, held = 0, list[tuple[str, int | None]]()
+    chunks = [
+        (waiting[first : first + _LEADS_AT_ONCE], None) for first in range(0, len(waiting), _LEADS_AT_ONCE)
+    ]
+    for leads, most in [*chunks, *(([one], _OF_A_FLOOD) for one in floods)]:
+        count, others = _apply_chunk(env, leads, most)
         applied += count
-        held += others
+        held += [(one, most) for one in others]
     if held and not applied:  # nothing is left but what others hold: wait for the oldest
-        applied = apply_lead(env, held[0])
+        applied = apply_lead(env, *held[0])
     return applied
 
 
-def apply_lead(env: Environment, lead_id: str) -> int:
-    """Apply one lead's pending events under its lock; return how many.
+def apply_lead(env: Environment, lead_id: str, most: int | None = None) -> int:
+    """Apply one lead's pending events under its lock, or the oldest `most`; return how many.
 
     One that cannot be applied is parked, and the later ones go on. Those of an unknown lead are parked too.
     """
@@ -71,22 +87,22 @@ def apply_lead(env: Environment, lead_id: str) -> int:
         with env.database.write() as session:
             lead = lock_lead(session, lead_id)
             application = Application(session, env, lead, env.clock.now())
-            applied = application.apply_pending()
+            applied = application.apply_pending(most=most)
             if lead.id != lead_id:
-                applied += application.apply_pending(lead_id)
+                applied += application.apply_pending(lead_id, most)
             return applied
     except RowMissingError:
         return _park(env, lead_id)
 
 
-def _apply_chunk(env: Environment, lead_ids: Sequence[str]) -> tuple[int, list[str]]:
+def _apply_chunk(env: Environment, lead_ids: Sequence[str], most: int | None) -> tuple[int, list[str]]:
     """Apply the pending events of several leads; return how many, and the leads that others hold.
 
     All or nothing: where one event cannot be applied, or something else is locked, nothing is written,
     and the leads are taken one by one.
     """
     try:
-        return _apply_together(env, lead_ids)
+        return _apply_together(env, lead_ids, most)
     except OperationalError as error:  # the database's fault (gone), not an event's: try again
         if not gave_up(error):
             raise
@@ -96,10 +112,10 @@ def _apply_chunk(env: Environment, lead_ids: Sequence[str]) -> tuple[int, list[s
     except Exception as error:
         reason = type(error).__name__
     _log.info("leads_taken_one_by_one", leads=len(lead_ids), reason=reason)
-    return sum(apply_lead(env, lead_id) for lead_id in lead_ids), []
+    return sum(apply_lead(env, lead_id, most) for lead_id in lead_ids), []
 
 
-def _apply_together(env: Environment, lead_ids: Sequence[str]) -> tuple[int, list[str]]:
+def _apply_together(env: Environment, lead_ids: Sequence[str], most: int | None) -> tuple[int, list[str]]:
     applied = 0
     with env.database.write() as session:
         give_up_waiting(session, _PATIENCE)
@@ -109,12 +125,12 @@ def _apply_together(env: Environment, lead_ids: Sequence[str]) -> tuple[int, lis
         merged = _merged_of(session, left) if left else {}
         stored = env.publications.current(session)
         now = env.clock.now()
-        rows = read_ahead(session, stored.publication, leads, now)
+        rows = read_ahead(session, stored.publication, leads, now, most)
         with gather_wakes(session), gather_lines(session):
             for lead in leads:
                 application = Application(session, env, lead, now, stored=stored, rows=rows[lead.id])
                 applied += application.apply_unguarded()
-    applied += sum(apply_lead(env, one) for one in left if merged.get(one, True))
+    applied += sum(apply_lead(env, one, most) for one in left if merged.get(one, True))
     return applied, [one for one in left if not merged.get(one, True)]
 
 

@@ -142,13 +142,16 @@ class Application:
         """Take a journey out of the open ones."""
         self.rows.journeys = [row for row in self.open_journeys if row.id != enrolment_id]
 
-    def apply_pending(self, merged_id: str | None = None) -> int:
+    def apply_pending(self, merged_id: str | None = None, most: int | None = None) -> int:
         """Apply the lead's unapplied events, oldest first, or those that a lead got which was merged into it
-        meanwhile; return how many.
+        meanwhile, or `most` of them; return how many.
 
         One that cannot be applied is parked with its reason, and the later ones go on.
         """
-        rows = self.rows.take_pending() if merged_id is None else pending_of(self.session, merged_id)
+        if merged_id is None:
+            rows = self.rows.take_pending(most)
+        else:
+            rows = pending_of(self.session, merged_id, most)
         for event in rows:
             self._apply_or_park(event)
         return len(rows)

@@ -79,10 +79,10 @@ class LeadRows:
         self._held: Sequence[object] = ()
         """The session knows rows for as long as somebody holds them."""
 
-    def take_pending(self) -> list[Event]:
-        """Return the lead's unapplied events, oldest first."""
+    def take_pending(self, most: int | None = None) -> list[Event]:
+        """Return the lead's unapplied events, oldest first; `most` of them where they were not read ahead."""
         rows, self._pending = self._pending, None
-        return rows if rows is not None else pending_of(self._session, self._lead.id)
+        return rows if rows is not None else pending_of(self._session, self._lead.id, most)
 
     @cached_property
     def journeys(self) -> list[Enrolment]:
@@ -147,18 +147,21 @@ class LeadRows:
         return self._consents
 
 
-def pending_of(session: Session, subject_id: str) -> list[Event]:
-    """Return the unapplied events that were reported for a lead, oldest first."""
-    return _all(session, _PENDING, [subject_id])
+def pending_of(session: Session, subject_id: str, most: int | None = None) -> list[Event]:
+    """Return the unapplied events that were reported for a lead, oldest first, or `most` of them."""
+    return _all(session, _PENDING.limit(most), [subject_id])
 
 
 def read_ahead(
-    session: Session, publication: Publication, leads: Sequence[Lead], now: datetime
+    session: Session, publication: Publication, leads: Sequence[Lead], now: datetime, most: int | None = None
 ) -> dict[str, LeadRows]:
-    """Read what applying their pending events will ask of several locked leads; by id of the lead."""
+    """Read what applying their pending events will ask of several locked leads; by id of the lead.
+
+    `most` is how many events to take, the oldest of them all: each lead's remain in order.
+    """
     ids = [lead.id for lead in leads]
     found = {lead.id: LeadRows(session, lead) for lead in leads}
-    pending = _by(lambda row: row.subject_id, _all(session, _PENDING, ids))
+    pending = _by(lambda row: row.subject_id, _all(session, _PENDING.limit(most), ids))
     living = [lead for lead in leads if lead.id in pending and lead.erased_at is None]
     for lead in leads:
         found[lead.id]._pending = pending.get(lead.id, [])

@@ -18,6 +18,7 @@ from sqlmodel import col, func, select
 
 from leadloop.inbox import applier
 from leadloop.inbox.applier import apply_once
+from leadloop.inbox.ingestion.ingest import IncomingEvent, ingest
 from leadloop.language import plan as p
 from leadloop.storage.database import Database, lock_lead
 from leadloop.storage.environment import Environment
@@ -84,6 +85,45 @@ def _counted(database: Database) -> Iterator[list[str]]:
     finally:
         for engine in engines:
             listening.remove(engine, "before_cursor_execute", note)
+
+
+def test_flood_of_one_lead_holds_up_nobody(env: Environment) -> None:
+    """Its events are applied some at a time, in order, behind those of everybody else."""
+    count = 1200
+    for first in range(0, count, 300):
+        with env.database.write() as session:
+            told = ingest(
+                session,
+                env,
+                [
+                    IncomingEvent("page_viewed", {"path": f"/{first + number}"}, email="flood@kaisha.example")
+                    for number in range(300)
+                ],
+            )
+    report(env, "page_viewed", email="hot@kaisha.example", properties={"path": "/pricing"})
+    assert apply_once(env) == 501
+    with env.database.read() as session:
+        waits = select(Event.subject_id).where(col(Event.applied_at).is_(None))
+        assert set(session.exec(waits).all()) == {told[0].lead_id}
+    assert [apply_once(env) for _ in range(3)] == [500, 200, 0]
+    with env.database.read() as session:
+        rows = session.exec(
+            select(Event)
+            .where(Event.lead_id == told[0].lead_id, Event.type == "page_viewed")
+            .order_by(Event.lead_seq)
+        ).all()
+    assert [row.properties["path"] for row in rows] == [f"/{number}" for number in range(count)]
+
+
+def test_poison_in_a_flood_is_parked_and_the_rest_goes_on(env: Environment) -> None:
+    with env.database.write() as session:
+        event = IncomingEvent("page_viewed", {"path": "/"}, email="flood@kaisha.example")
+        told = ingest(session, env, [event] * 700)
+    _poison(env, told[3].event_id or "")
+    assert [apply_once(env) for _ in range(3)] == [500, 200, 0]
+    with env.database.read() as session:
+        parked = session.exec(select(Event.id).where(col(Event.parked).is_not(None))).all()
+    assert parked == [told[3].event_id]
 
 
 def test_chunk_with_a_poisoned_event_parks_that_one_and_applies_all_others(env: Environment) -> None:

@@ -100,7 +100,7 @@ def test_d8_upgrade_of_a_million_rows_lets_others_write(database: Database) -> N
 
 
 def test_d8_upgrade_of_postgresql_makes_indexes_beside_the_writers(database: Database) -> None:
-    """Whatever a later step adds: an index that is made in one go holds writers up for as long as it takes."""
+    """Whatever a later step adds: an index that is made in one go holds writers up."""
     _before(database, 10)
     made: list[str] = []
 
