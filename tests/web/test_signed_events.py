@@ -12,6 +12,8 @@ import pytest
 from sqlmodel import select
 
 from leadloop.delivery.signing import is_signed_by, signed_headers
+from leadloop.inbox.pruning.pruner import prune
+from leadloop.inbox.pruning.retention import Retention
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Event
 from leadloop.web.api_keys import NewKey, Scope, create_key, revoke_key
@@ -157,6 +159,14 @@ def test_signature_is_that_of_the_standard() -> None:
         "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
         b'{"test": 2432232314}',
     )
+
+
+async def test_key_of_a_request_is_known_after_pruning(env: Environment, sender: Sender) -> None:
+    assert (await sender.post(EVENT | {"id": "one"})).status_code == 202
+    rows = [step.rows for step in prune(env, Retention(event_keys=1))]
+    assert sum(rows) == 0
+    assert (await sender.post(EVENT | {"id": "two"})).status_code == 409
+    assert len(stored(env)) == 1
 
 
 async def test_idempotency_key_names_a_whole_batch(env: Environment, client: httpx.AsyncClient) -> None:

@@ -23,6 +23,7 @@ from leadloop.inbox.ingestion.incoming import IncomingEvent, IngestResult
 from leadloop.inbox.ingestion.item_checks import prepare
 from leadloop.inbox.ingestion.storing import store
 from leadloop.leads.visitors import identify_visitor
+from leadloop.storage.columns import new_id
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import EventKey, Lead
 
@@ -163,8 +164,9 @@ def _is_another(session: Session, key: RequestKey) -> bool:
     source = f"request:{key.caller}"
     known = session.get(EventKey, (source, key.request_id))
     if known is None:
+        named = new_id()  # of no event: it says how old the key is, for pruning
         session.add(
-            EventKey(source=source, external_id=key.request_id, body_hmac=key.request_hmac, event_id="")
+            EventKey(source=source, external_id=key.request_id, body_hmac=key.request_hmac, event_id=named)
         )
         session.flush()
         return False
