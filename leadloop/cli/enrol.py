@@ -54,6 +54,7 @@ def enrol(
     """
     import sys
 
+    from leadloop.garbage import freeze_what_is_loaded
     from leadloop.inbox.entries.enrolling import EnrolError, enrol_leads, segment_members
 
     if not leads and file is None and segment is None:
@@ -63,6 +64,8 @@ def enrol(
         named = [*(leads or ()), *(_addresses(env, file) if file is not None else ())]
         try:
             named += segment_members(env, segment) if segment is not None else []
+            if len(named) > _MANY:
+                freeze_what_is_loaded()
             progress = _progress(len(dict.fromkeys(named))) if shown else _quiet
             results = enrol_leads(
                 env, scenario, named, record=record, key=key, dry_run=dry_run, progress=progress
@@ -140,6 +143,8 @@ def _print_text(results: list[EnrolResult], dry_run: bool) -> None:
 
 
 _LISTED = 100
+_MANY = 10_000
+"""For so many leads it pays to collect no garbage among what is loaded."""
 
 _DID = {
     "entered": "entered",
