@@ -47,6 +47,8 @@ def _database(error: Any) -> str:
         return f"the database lacks the tables of this version ({text}): run `leadloop db upgrade`"
     if "malformed" in text or "not a database" in text:
         return f"the database is damaged ({text}): stop everything that uses it, and restore a backup"
+    if "unable to open" in text or "readonly" in text:
+        return f"the database cannot be written ({text}): this user needs write access to file and folder"
     return f"the database cannot be used: {text}"
 
 

@@ -13,16 +13,19 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
+from leadloop.cli.failures import explain
 from leadloop.storage import database as storage
-from leadloop.storage.database import DatabaseAwayError
+from leadloop.storage.database import Database, DatabaseAwayError
 from leadloop.storage.environment import Environment
 from leadloop.storage.fair_lock import FairLock, LockTimeoutError
 from leadloop.storage.tables import Event
 from tests.factories import SECRET, ManualClock, make_lead
 from tests.faults.checker import Answer, Observed, violations
 from tests.faults.conftest import Api, published
+from tests.faults.disks import small_disk
 from tests.faults.events import visit
 from tests.inbox.driver import settle
 
@@ -184,6 +187,30 @@ def test_d9_file_that_is_no_database_is_reported(tmp_path: Path) -> None:
     (tmp_path / "leadloop.db").write_bytes(b"something else" * 1000)
     assert "file is not a database" in _problem(_run(COMMANDS[0], tmp_path))
     assert (tmp_path / "leadloop.db").read_bytes() == b"something else" * 1000
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[-1])
+def test_d9_read_only_disk_is_reported(command: list[str], tmp_path: Path, clock: ManualClock) -> None:
+    disk = tmp_path / "disk"
+    with small_disk(disk, 32):
+        published(f"sqlite:///{disk / 'leadloop.db'}", clock).database.close()
+        before = sorted(path.name for path in disk.iterdir())
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        said = _problem(_run(command, disk))
+        assert sorted(path.name for path in disk.iterdir()) == before
+    assert "cannot be written" in said
+    assert "write access" in said
+
+
+def test_d9_read_only_database_is_explained(env: Environment, tmp_path: Path) -> None:
+    read_only = Database(f"sqlite:///file:{tmp_path / 'leadloop.db'}?mode=ro&uri=true")
+    with pytest.raises(OperationalError) as failed, read_only.engine.connect() as connection:
+        connection.exec_driver_sql("UPDATE lead SET stage = 'x'")
+    read_only.close()
+    said = explain(failed.value)
+    assert said is not None
+    assert "write access" in said
 
 
 async def test_d9_read_only_database_answers_503(env: Environment, api: Api) -> None:

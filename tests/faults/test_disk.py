@@ -7,11 +7,10 @@ import random
 import shutil
 import signal
 import sqlite3
-import subprocess
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +27,7 @@ from leadloop.storage.tables import Event
 from tests.factories import ManualClock
 from tests.faults.checker import Answer, Observed, violations
 from tests.faults.conftest import Api, published, running_engine
+from tests.faults.disks import small_disk
 from tests.faults.events import visit
 from tests.faults.server import TemporalServer
 from tests.faults.strace import syncs, traced
@@ -95,24 +95,6 @@ def _limit_pages(env: Environment, more: int) -> None:
         connection.exec_driver_sql(f"PRAGMA max_page_count={pages + more}")
 
 
-@contextmanager
-def _small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
-    """Mount a disk of so many megabytes; skip where that is not allowed."""
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip(f"a small disk needs root: {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def _fill(disk: Path) -> Path:
     """Write a file until nothing more fits; return it."""
     ballast = disk / "ballast"
@@ -127,7 +109,7 @@ def _fill(disk: Path) -> Path:
 @pytest.mark.fault
 def test_d1_full_disk_takes_nothing_and_loses_nothing(tmp_path: Path) -> None:
     with (
-        _small_disk(tmp_path / "disk", 16) as disk,
+        small_disk(tmp_path / "disk", 16) as disk,
         running_engine(tmp_path, "127.0.0.1:1", f"sqlite:///{disk / 'leadloop.db'}") as engine,
     ):
         _, url = engine.start_web()
@@ -168,7 +150,7 @@ def _post(url: str, numbers: Iterable[int], told: list[Answer], refused: list[in
 @pytest.mark.fault
 def test_d2_full_disk_of_temporal_stops_journeys_and_loses_nothing(tmp_path: Path) -> None:
     names = [f"hito{number}" for number in range(20)]
-    with _small_disk(tmp_path / "disk", 12) as disk:
+    with small_disk(tmp_path / "disk", 12) as disk:
         try:
             server = TemporalServer(disk)
         except ServerMissingError as error:
