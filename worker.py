@@ -53,6 +53,7 @@ from leadloop.storage.database import Database
 from leadloop.storage.environment import Environment
 from leadloop.storage.migrations import check_schema
 from leadloop.storage.publications import PublicationStore
+from leadloop.storage.secret import note_secret
 from workflows.journey import JourneyWorkflow
 from workflows.watermark import WatermarkWorkflow
 
@@ -308,6 +309,7 @@ async def run(settings: Settings, kinds: Collection[str] = ALL) -> None:
     env = make_environment(settings)
     try:
         check_schema(env.database)
+        note_secret(env)
         env.publications.current()
         stopped = asyncio.Event()
         for name in (signal.SIGINT, signal.SIGTERM):

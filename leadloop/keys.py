@@ -5,6 +5,10 @@ from __future__ import annotations
 import hmac
 
 
+class SecretError(ValueError):
+    """The secret is too short, or not that of the workspace."""
+
+
 class Keys:
     """Purpose-separated keys: a token made for one purpose is never valid for another.
 
@@ -14,7 +18,7 @@ class Keys:
 
     def __init__(self, secret: bytes) -> None:
         if len(secret) < 16:
-            raise ValueError("the secret needs at least 16 bytes")
+            raise SecretError("LEADLOOP_SECRET needs at least 16 characters")
         self._secret = secret
         self._begun: dict[str, hmac.HMAC] = {}
 

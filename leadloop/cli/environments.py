@@ -58,6 +58,7 @@ def open_environment(state: Path | None = None, *, dry_run: bool = False) -> Ite
 
     from leadloop.storage.migrations import check_schema, revision
     from leadloop.storage.publications import NotPublishedError
+    from leadloop.storage.secret import check_secret
 
     settings = settings_for(state)
     with open_database(settings) as database:
@@ -65,6 +66,7 @@ def open_environment(state: Path | None = None, *, dry_run: bool = False) -> Ite
         database.rehearses = dry_run
         if database.is_missing or revision(database) is not None:
             check_schema(database)
+            check_secret(env)
         try:
             env.publications.current()
         except (NotPublishedError, OperationalError, ProgrammingError) as error:

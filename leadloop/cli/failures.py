@@ -98,6 +98,7 @@ _EXPLANATIONS: dict[str, Callable[[Any], str | None]] = {
     "leadloop.embedded.processes.PortTakenError": _own_words,
     "leadloop.embedded.temporal_server.ServerMissingError": _own_words,
     "leadloop.inbox.operations.log.OperationError": _sales,
+    "leadloop.keys.SecretError": _own_words,
     "leadloop.language.compiler.CompileError": _compile,
     "leadloop.language.skeletons.SkeletonError": _own_words,
     "leadloop.leads.addresses.AddressError": _own_words,

@@ -50,11 +50,13 @@ def create(
 
     From the first key on, every path under /v1 asks for one.
     """
+    from leadloop.storage.secret import check_secret
     from leadloop.web.api_keys import Scope, create_key
 
     settings = settings_for(state)
     with open_database(settings) as database:
         env = environment_of(settings, database)
+        check_secret(env)
         database.rehearses = dry_run
         with database.write() as session:
             wanted = [Scope(one.value) for one in scopes or []]

@@ -61,6 +61,7 @@ def publish(
     from leadloop.inbox.planning.report import make_plan
     from leadloop.inbox.publishing import publish_workspace
     from leadloop.storage.migrations import check_schema
+    from leadloop.storage.secret import check_secret
 
     settings = settings_for(state)
     publication = compile_or_exit(workspace_folder(workspace, settings), lang=lang)
@@ -68,6 +69,7 @@ def publish(
     with open_database(settings) as database:
         check_schema(database)
         env = environment_of(settings, database)
+        check_secret(env)
         with database.read() as session:
             plan = make_plan(session, env, publication, env.clock.now())
         published = None

@@ -125,10 +125,13 @@ def _name(path: str) -> str:
 def _addresses(texts: list[str], settings: Settings) -> list[str]:
     """Return the addresses; exit with code 1 where one is wrong or suppressed."""
     from leadloop.delivery.trial import TrialRefusedError, checked_addresses
+    from leadloop.storage.secret import check_secret
 
     with open_database(settings) as database, database.read() as session:
+        env = environment_of(settings, database)
+        check_secret(env)
         try:
-            return checked_addresses(session, environment_of(settings, database), texts)
+            return checked_addresses(session, env, texts)
         except TrialRefusedError as error:
             typer.echo(f"nothing was sent: {error}", err=True)
             raise typer.Exit(1) from None

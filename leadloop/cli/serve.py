@@ -33,6 +33,7 @@ def serve(
     from leadloop.delivery.tokens import Tokens
     from leadloop.embedded.web_server import running_web
     from leadloop.garbage import freeze_what_is_loaded
+    from leadloop.storage.secret import note_secret
     from leadloop.web.app import create_app
 
     settings = settings_for(state)
@@ -45,6 +46,7 @@ def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     with open_environment(state) as env:
+        note_secret(env)
         if not loopback:
             _demand_key(env, host)
         app = create_app(

@@ -26,6 +26,7 @@ from leadloop.storage.database import Database
 from leadloop.storage.environment import Environment
 from leadloop.storage.migrations import upgrade
 from leadloop.storage.publications import PublicationStore
+from leadloop.storage.secret import note_secret
 from leadloop.web.app import create_app
 from worker import deployment, make_calls, make_outbox, running_engine
 
@@ -68,6 +69,7 @@ async def running_stack(
         env = _environment(settings, clock)
         stack.callback(env.database.close)
         upgrade(env.database)
+        note_secret(env)
         publish_workspace(env, publication, by, clock.now())
         mailbox = Mailbox(state / "mailbox", port=ports["smtp"])
         mailbox.start()

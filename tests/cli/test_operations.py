@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from leadloop.cli.main import app
 from leadloop.storage.environment import Environment
 from leadloop.storage.migrations import SCHEMA
+from leadloop.storage.secret import note_secret
 from leadloop.storage.tables import Call, Due, Event, Lead, Message, MessageStatus, PublicationRow, Setting
 from tests.inbox.driver import journeys, mails, report, settle
 from tests.language.workspaces import edited, write
@@ -277,6 +278,19 @@ def test_db_prune_says_what_goes_and_does_it_when_told(published: Environment) -
     }  # fmt: skip
     assert "event: 1 rows removed" in run("db", "prune")
     assert document("db", "prune")["rows"]["event"] == 0
+
+
+@pytest.mark.parametrize(
+    "command", [("status",), ("serve",), ("key", "create", "a", "--scope", "read"), ("why", ADDRESS)]
+)
+def test_command_with_another_secret_is_refused(
+    published: Environment, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    note_secret(published)
+    monkeypatch.setenv("LEADLOOP_SECRET", "not the secret of the workers")
+    result = runner.invoke(app, list(command))
+    assert result.exit_code == 1
+    assert "used with another secret" in result.stderr
 
 
 # --- serve
