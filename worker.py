@@ -58,8 +58,9 @@ from workflows.journey import JourneyWorkflow
 from workflows.watermark import WatermarkWorkflow
 
 JOURNEY_THREADS = 4
-JOURNEYS_AT_ONCE = 4
-"""Workflow tasks taken from the server at a time: the rest queue there, where they do not time out."""
+JOURNEYS_AT_ONCE = 16
+"""Workflow tasks taken from the server at a time, several for each thread: while one waits for its turn's
+transaction, others are fetched and answered. The rest queue at the server, where they do not time out."""
 EMAIL_THREADS = 4
 INTEGRATION_THREADS = 4
 GRACE = timedelta(seconds=30)
