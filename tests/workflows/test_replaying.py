@@ -18,7 +18,7 @@ from leadloop.storage.environment import Environment
 from tests.factories import make_environment
 from tests.inbox.driver import journeys, mails, report
 from tests.kill.engine import dev_server
-from tests.temporal_env import UNSANDBOXED, WORKSPACE, Bench, FakeEmail, connected, running_workers
+from tests.temporal_env import UNSANDBOXED, WORKSPACE, FakeEmail, connected, running_workers
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,12 +62,10 @@ async def _until(env: Environment, people: int, kind: str, serve: Callable[[], A
     raise AssertionError(f"not all journeys came to `{kind}`")
 
 
-async def test_t11_many_journeys_with_room_for_two_in_the_cache(bench: Bench) -> None:
-    await _play(bench.env, bench.client, 25, bench.serve)
-
-
-@pytest.mark.fault
-async def test_t11_hundreds_of_journeys_with_room_for_two_in_the_cache(tmp_path: Path) -> None:
+@pytest.mark.parametrize("people", [25, pytest.param(150, marks=pytest.mark.fault)])
+async def test_t11_many_journeys_with_room_for_two_in_the_cache(tmp_path: Path, people: int) -> None:
+    # Not on the time-skipping server: where it refuses a workflow task that cancels a timer it forgets
+    # the task for ever (temporalio/sdk-java issue 3088), and with so small a cache it does.
     with dev_server(tmp_path) as address:
         client = await connected(address)
         env = make_environment(tmp_path, clock=RealClock())  # type: ignore[arg-type]
@@ -78,5 +76,5 @@ async def test_t11_hundreds_of_journeys_with_room_for_two_in_the_cache(tmp_path:
                 pass
             await relay.run_once()
 
-        await _play(env, client, 150, serve)
+        await _play(env, client, people, serve)
         env.database.close()
