@@ -58,6 +58,8 @@ from workflows.journey import JourneyWorkflow
 from workflows.watermark import WatermarkWorkflow
 
 JOURNEY_THREADS = 4
+SQLITE_JOURNEY_THREADS = 2
+"""On SQLite one turn is written at a time: more threads only take the interpreter from one another."""
 JOURNEYS_AT_ONCE = 16
 """Workflow tasks taken from the server at a time, several for each thread: while one waits for its turn's
 transaction, others are fetched and answered. The rest queue at the server, where they do not time out."""
@@ -140,9 +142,14 @@ class Shared:
 
 
 def journeys_worker(
-    shared: Shared, journeys: JourneyActivities, threads: ThreadPoolExecutor, *, max_cached_workflows: int
+    shared: Shared,
+    journeys: JourneyActivities,
+    threads: ThreadPoolExecutor,
+    *,
+    at_once: int = JOURNEY_THREADS,
+    max_cached_workflows: int,
 ) -> Worker:
-    """Return the worker of journeys and their turns."""
+    """Return the worker of journeys and their turns, of which `at_once` are taken at a time."""
     return Worker(
         shared.client,
         task_queue=journeys_queue(shared.workspace),
@@ -153,7 +160,7 @@ def journeys_worker(
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_cached_workflows=max_cached_workflows,
         max_concurrent_workflow_tasks=JOURNEYS_AT_ONCE,
-        max_concurrent_local_activities=JOURNEY_THREADS,
+        max_concurrent_local_activities=at_once,
         sticky_queue_schedule_to_start_timeout=STICKY,
         **shared.options(),
     )
@@ -274,8 +281,13 @@ async def running_engine(
         workers: list[Worker] = []
         if JOURNEYS in run:
             journeys = JourneyActivities(env, searchable=searchable)
-            pool = threads(JOURNEYS, JOURNEY_THREADS)
-            workers.append(journeys_worker(shared, journeys, pool, max_cached_workflows=max_cached_workflows))
+            at_once = SQLITE_JOURNEY_THREADS if env.database.is_sqlite else JOURNEY_THREADS
+            pool = threads(JOURNEYS, at_once)
+            workers.append(
+                journeys_worker(
+                    shared, journeys, pool, at_once=at_once, max_cached_workflows=max_cached_workflows
+                )
+            )
         if EMAIL in run:
             emails, pool = EmailActivities(outbox), threads(EMAIL, EMAIL_THREADS)
             rate = settings.mails_per_second if settings is not None else None

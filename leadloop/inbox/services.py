@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -37,6 +38,9 @@ from leadloop.storage.environment import Environment
 
 _POLL_SECONDS = 0.25
 _WARPED_POLL_SECONDS = 0.03
+_ROUND_SECONDS = 0.03
+"""From the beginning of a round of the applier or relay to the next: what comes meanwhile shares a round.
+A round costs much the same for one event as for several."""
 _SWEEP_SECONDS = 15.0
 _WATERMARK_SECONDS = 10.0
 _BACKFILL_SECONDS = 2.0
@@ -67,6 +71,7 @@ async def run_services(
     would cost more than most rounds do.
     """
     poll = _WARPED_POLL_SECONDS if env.clock.warped else _POLL_SECONDS
+    apart = 0.0 if env.clock.warped else _ROUND_SECONDS
     relay = Relay(env, client, workspace, searchable)
     keeper = keeper or WatermarkKeeper(env, client, workspace)
     dues = Watch(env, DUES, lambda: earliest_due(env))
@@ -93,7 +98,7 @@ async def run_services(
 
     await asyncio.gather(
         halt_threads(),
-        _in_thread("applier", lambda: apply_once(env), env, _POLL_SECONDS, halt, EVENTS),
+        _in_thread("applier", lambda: apply_once(env), env, _POLL_SECONDS, halt, EVENTS, apart),
         _in_thread("due", run_dues, env, poll, halt),
         _in_thread("editions", lambda: run_editions(env), env, _BACKFILL_SECONDS, halt, EDITIONS),
         _in_thread("operations", lambda: run_operations(env), env, _BACKFILL_SECONDS, halt, OPERATIONS),
@@ -103,7 +108,7 @@ async def run_services(
             "backfill", lambda: 0 if gate_is_closed(env) else run_backfill(env), env, _BACKFILL_SECONDS, halt
         ),
         _in_thread("pruner", pruner.run_batch, env, _PRUNE_SECONDS, halt),
-        _loop("relay", relay.run_round, env, poll, stop, WAKES),
+        _loop("relay", relay.run_round, env, poll, stop, WAKES, apart),
         _loop("watermark", keeper.run_once, env, _WATERMARK_SECONDS, stop),
         _loop("sweeper", sweep_once, env, _SWEEP_SECONDS, stop),
     )
@@ -130,11 +135,12 @@ async def _in_thread(
     poll: float,
     halt: threading.Event,
     topic: str | None = None,
+    apart: float = 0.0,
 ) -> None:
     """Run a loop that never awaits anything in a thread of its own, until `halt` is set."""
     with ThreadPoolExecutor(1, name) as thread:
         await asyncio.get_running_loop().run_in_executor(
-            thread, _loop_here, name, work, env, poll, halt, topic
+            thread, _loop_here, name, work, env, poll, halt, topic, apart
         )
 
 
@@ -145,9 +151,14 @@ def _loop_here(
     poll: float,
     halt: threading.Event,
     topic: str | None,
+    apart: float,
 ) -> None:
-    """Work while there is work; else wait for news of the topic, or for the poll."""
+    """Work while there is work; else wait for news of the topic, or for the poll.
+
+    Rounds begin so many seconds apart at least.
+    """
     while not halt.is_set():
+        again = time.monotonic() + apart
         seen = env.database.news(topic) if topic is not None else 0
         try:
             worked = work()
@@ -155,12 +166,12 @@ def _loop_here(
             _log.error("service_failed", service=name, error=type(error).__name__)
             halt.wait(_PAUSE_AFTER_ERROR_SECONDS)
             continue
-        if worked:
-            continue
-        if topic is None:
+        if not worked and topic is None:
             halt.wait(poll)
-        else:
+        elif not worked:
             env.database.wait_for_news(topic, seen, poll)
+        if (early := again - time.monotonic()) > 0:
+            halt.wait(early)
 
 
 async def _loop(
@@ -170,9 +181,14 @@ async def _loop(
     poll: float,
     stop: asyncio.Event,
     topic: str | None = None,
+    apart: float = 0.0,
 ) -> None:
-    """Work while there is work; else wait for news of the topic, or for the poll."""
+    """Work while there is work; else wait for news of the topic, or for the poll.
+
+    Rounds begin so many seconds apart at least.
+    """
     while not stop.is_set():
+        again = time.monotonic() + apart
         seen = env.database.news(topic) if topic is not None else 0
         try:
             worked = await work()
@@ -180,12 +196,12 @@ async def _loop(
             _log.error("service_failed", service=name, error=type(error).__name__)
             await _wait(stop, _PAUSE_AFTER_ERROR_SECONDS)
             continue
-        if worked:
-            continue
-        if topic is None:
+        if not worked and topic is None:
             await _wait(stop, poll)
-        else:
+        elif not worked:
             await asyncio.to_thread(env.database.wait_for_news, topic, seen, poll)
+        if (early := again - time.monotonic()) > 0:
+            await _wait(stop, early)
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:
