@@ -166,10 +166,11 @@ def _loop_here(
             _log.error("service_failed", service=name, error=type(error).__name__)
             halt.wait(_PAUSE_AFTER_ERROR_SECONDS)
             continue
-        if not worked and topic is None:
-            halt.wait(poll)
-        elif not worked:
-            env.database.wait_for_news(topic, seen, poll)
+        if not worked:
+            if topic is None:
+                halt.wait(poll)
+            else:
+                env.database.wait_for_news(topic, seen, poll)
         if (early := again - time.monotonic()) > 0:
             halt.wait(early)
 
@@ -196,10 +197,11 @@ async def _loop(
             _log.error("service_failed", service=name, error=type(error).__name__)
             await _wait(stop, _PAUSE_AFTER_ERROR_SECONDS)
             continue
-        if not worked and topic is None:
-            await _wait(stop, poll)
-        elif not worked:
-            await asyncio.to_thread(env.database.wait_for_news, topic, seen, poll)
+        if not worked:
+            if topic is None:
+                await _wait(stop, poll)
+            else:
+                await asyncio.to_thread(env.database.wait_for_news, topic, seen, poll)
         if (early := again - time.monotonic()) > 0:
             await _wait(stop, early)
 
