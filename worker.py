@@ -57,6 +57,9 @@ from leadloop.storage.secret import note_secret
 from workflows.journey import JourneyWorkflow
 from workflows.watermark import WatermarkWorkflow
 
+JOURNEYS_CACHED = 200
+"""Journeys kept ready in memory, 80 kB each. They wait for days: a larger cache holds few that are at work,
+and the garbage collector goes through all of them."""
 JOURNEY_THREADS = 4
 SQLITE_JOURNEY_THREADS = 2
 """On SQLite one turn is written at a time: more threads only take the interpreter from one another."""
@@ -251,7 +254,7 @@ async def running_engine(
     calls: CallOutbox | None = None,
     *,
     run: Collection[str] = ALL,
-    max_cached_workflows: int = 1000,
+    max_cached_workflows: int = JOURNEYS_CACHED,
     deployment: WorkerDeploymentConfig | None = None,
     settings: Settings | None = None,
 ) -> AsyncIterator[None]:
