@@ -151,7 +151,7 @@ def _loop_here(
     poll: float,
     halt: threading.Event,
     topic: str | None,
-    apart: float,
+    apart: float = 0.0,
 ) -> None:
     """Work while there is work; else wait for news of the topic, or for the poll.
 

@@ -21,6 +21,7 @@ from tests.kill.engine import dev_server
 from tests.temporal_env import UNSANDBOXED, WORKSPACE, FakeEmail, connected, running_workers
 
 ROOT = Path(__file__).parents[2]
+HUNDREDS = pytest.param(150, marks=pytest.mark.fault)
 
 
 @pytest.mark.fault
@@ -62,7 +63,7 @@ async def _until(env: Environment, people: int, kind: str, serve: Callable[[], A
     raise AssertionError(f"not all journeys came to `{kind}`")
 
 
-@pytest.mark.parametrize("people", [25, pytest.param(150, marks=pytest.mark.fault)])
+@pytest.mark.parametrize("people", [25, HUNDREDS])
 async def test_t11_many_journeys_with_room_for_two_in_the_cache(tmp_path: Path, people: int) -> None:
     # Not on the time-skipping server: where it refuses a workflow task that cancels a timer it forgets
     # the task for ever (temporalio/sdk-java issue 3088), and with so small a cache it does.
