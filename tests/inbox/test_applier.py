@@ -237,6 +237,8 @@ def test_chunk_gives_up_rather_than_wait_in_a_circle(
         _view(env, lead)
     with ThreadPoolExecutor(1) as threads:
         with env.database.write() as session:
+            # On a busy machine it would else find the circle before the chunk gives up.
+            session.connection().execute(text("SET LOCAL deadlock_timeout = '60s'"))
             session.exec(select(Company.id).where(Company.id == company_id).with_for_update()).one()
             applying = threads.submit(apply_once, env)
             _until_somebody_waits(env)  # the chunk has its leads, and waits for the company
