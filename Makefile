@@ -62,4 +62,4 @@ gallery: $(INSTALLED) ## draw the shipped scenarios anew into docs/gallery
 
 lock: $(INSTALLED)   ## pin the newest versions that pyproject.toml allows (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url --upgrade pyproject.toml --group dev -o requirements.lock
+	  --upgrade pyproject.toml --group dev -o requirements.lock

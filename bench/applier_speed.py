@@ -50,7 +50,7 @@ def measure(
     env: Environment, where: str, leads: int, rounds: int, profile: cProfile.Profile | None
 ) -> list[Row]:
     """Fill the database, then apply the rounds."""
-    chance = random.Random(1)  # noqa: S311
+    chance = random.Random(1)
     ids = add_leads(env, leads)
     let_wait(env, ids[::_WAITING])
     found = []

@@ -84,9 +84,7 @@ def measure(runs: int, folder: Path, *arguments: str) -> list[Run]:
     found = []
     for _ in range(runs):
         before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        result = subprocess.run(  # noqa: S603
-            [PROGRAM, "check", *arguments], cwd=folder, capture_output=True, text=True
-        )
+        result = subprocess.run([PROGRAM, "check", *arguments], cwd=folder, capture_output=True, text=True)
         clock = time.perf_counter() - started
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -62,7 +62,7 @@ class Grown(NamedTuple):
 def grown(server: str, leads: int) -> Iterator[Grown]:
     """Make a database with so many leads while the block runs."""
     began = time.perf_counter()
-    chance = random.Random(1)  # noqa: S311
+    chance = random.Random(1)
     with fresh_database(server) as url, environment(url) as env:
         made = add_leads(env, _MADE)
         let_wait(env, made[::_WAITING])
@@ -111,7 +111,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     many = _FULL if arguments.full else arguments.leads
-    chance = random.Random(2)  # noqa: S311
+    chance = random.Random(2)
     try:
         with ExitStack() as stack:
             server = stack.enter_context(postgres_server(fsync=True))

@@ -106,9 +106,7 @@ def serving(database_url: str, folder: Path) -> Iterator[Server]:
     }  # fmt: skip
 
     def run(*words: str) -> str:
-        done = subprocess.run(  # noqa: S603
-            [PROGRAM, *words], env=environment, cwd=ROOT, capture_output=True, text=True
-        )
+        done = subprocess.run([PROGRAM, *words], env=environment, cwd=ROOT, capture_output=True, text=True)
         if done.returncode != 0:
             sys.exit(f"leadloop {' '.join(words)} failed:\n{done.stdout}{done.stderr}")
         return done.stdout.strip()
@@ -119,7 +117,7 @@ def serving(database_url: str, folder: Path) -> Iterator[Server]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with subprocess.Popen(  # noqa: S603
+    with subprocess.Popen(
         [PROGRAM, "serve", "--port", str(port)], env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
@@ -161,8 +159,8 @@ def load(
             run=f"{batch}-{time.time_ns()}", people=people, batch=batch, key=server.key, delay=delay
         )
     )
-    done = subprocess.run(  # noqa: S603
-        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", script, server.url],  # noqa: S607
+    done = subprocess.run(
+        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", script, server.url],
         capture_output=True, text=True,
     )  # fmt: skip
     found = re.search(r"RESULT (\d+) (\d+) (\d+) ([\d.]+) ([\d.]+)", done.stdout)

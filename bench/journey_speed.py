@@ -52,7 +52,7 @@ def mail_server() -> Iterator[int]:
 def measure(way: str, journeys: int, port: int) -> dict[str, Any]:
     """Return what one round measured. Stops with its output where it fails."""
     command = [sys.executable, "-m", "bench.journeys.one_round", way, "--journeys", str(journeys)]
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [*command, "--smtp-port", str(port)], cwd=ROOT, capture_output=True, text=True, timeout=_ROUND_SECONDS
     )
     if done.returncode:

@@ -55,7 +55,7 @@ def multiply(database: Database, copies: int) -> None:
                     for quoted in names
                 ]
                 statement = (
-                    f'INSERT INTO "{table}" ({", ".join(names)}) SELECT {", ".join(values)} '  # noqa: S608
+                    f'INSERT INTO "{table}" ({", ".join(names)}) SELECT {", ".join(values)} '
                     f'FROM (SELECT * FROM "{table}") AS known, generate_series(1, {copies}) AS n'
                 )
                 for part in _parts(connection, model):

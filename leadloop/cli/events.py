@@ -23,10 +23,6 @@ def _group() -> None:
     """Keep `send` a command of its own: the group has one command so far."""
 
 
-class _DryRunError(Exception):
-    """Rolls the transaction of a dry run back."""
-
-
 @app.command()
 def send(
     event: Annotated[str, typer.Argument(help="Its type, for example page_viewed.")],
@@ -76,15 +72,8 @@ def send(
 def _store(env: Environment, item: IncomingEvent, dry_run: bool) -> IngestResult:
     from leadloop.inbox.ingestion.ingest import ingest
 
-    results: list[IngestResult] = []
-    try:
-        with env.database.write() as session:
-            results = ingest(session, env, [item])
-            if dry_run:
-                raise _DryRunError
-    except _DryRunError:
-        pass
-    return results[0]
+    with env.database.write(dry_run=dry_run) as session:
+        return ingest(session, env, [item])[0]
 
 
 def _properties(env: Environment, event: str, texts: list[str]) -> dict[str, Any]:

@@ -7,8 +7,7 @@ events about the person and keep the address unmailed. GDPR Article 17; 個人�
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
@@ -89,7 +88,7 @@ def erase_lead(env: Environment, lead_id: str, by: str, *, dry_run: bool = False
 
     `by` says who asked for it. Raises `RowMissingError` where there is no such lead.
     """
-    with _transaction(env, dry_run) as session:
+    with env.database.write(dry_run=dry_run) as session:
         lead = lock_lead(session, lead_id)
         if lead.erased_at is not None:
             return Erasure(lead.id, "erased_before")
@@ -295,18 +294,3 @@ def _empty(session: Session, table: type[SQLModel], where: Any, **values: Any) -
     session.flush()
     done = session.exec(update(table).where(where).values(**values))
     return cast("CursorResult[Any]", done).rowcount
-
-
-class _DryRunError(Exception):
-    """Ends a transaction that must not change anything."""
-
-
-@contextmanager
-def _transaction(env: Environment, dry_run: bool) -> Iterator[Session]:
-    try:
-        with env.database.write() as session:
-            yield session
-            if dry_run:
-                raise _DryRunError
-    except _DryRunError:
-        pass

@@ -89,8 +89,8 @@ class Database:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """Open one transaction: committed at the end of the block, rolled back on an exception.
+    def write(self, *, dry_run: bool = False) -> Iterator[Session]:
+        """Open one transaction: committed at the end of the block, rolled back on an exception or `dry_run`.
 
         Raises `DatabaseAwayError` where its file is gone, or other writers of this process take too long.
         """
@@ -100,11 +100,12 @@ class Database:
             session.begin() as transaction,
         ):
             yield session
-            if self.rehearses:
+            undone = dry_run or self.rehearses
+            if undone:
                 session.flush()
                 session.expunge_all()  # what was read and written stays readable
                 transaction.rollback()
-        if self.rehearses:
+        if undone:
             return
         with self._changed:
             self.changes += 1

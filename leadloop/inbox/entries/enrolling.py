@@ -65,10 +65,6 @@ class NoSuchScenarioError(EnrolError):
     """No scenario of this name is published."""
 
 
-class _DryRunError(Exception):
-    """Rolls the transaction of a dry run back."""
-
-
 def enrol_leads(
     env: Environment,
     scenario: str,
@@ -130,7 +126,7 @@ def _enrol_together(
     env: Environment, scenario: str, names: Sequence[str], record: str | None, key: str | None, dry_run: bool
 ) -> dict[str, EnrolResult]:
     """Enter leads in one transaction; the result leaves out those that need one of their own."""
-    with _transaction(env, dry_run) as session:
+    with env.database.write(dry_run=dry_run) as session:
         stored = env.publications.current(session)
         plan = stored.publication.plans[scenario]
         entry = next(one for one in plan.entry if isinstance(one.match, ManualMatch))
@@ -214,7 +210,7 @@ def _enrol(
 ) -> EnrolResult:
     """Enter one lead in a transaction of its own. `places`: of a dry run, what it has taken so far."""
     result = EnrolResult(named, "refused", code="unknown")
-    with _transaction(env, places is not None) as session:
+    with env.database.write(dry_run=places is not None) as session:
         lead = _find(session, env, named)
         if lead is not None:
             application = Application(session, env, lock_lead(session, lead.id), env.clock.now())
@@ -242,17 +238,6 @@ def _rehearsed(session: Session, plan: Plan, places: dict[str, dict[str, Any]]) 
         row = session.get(Setting, key)
         if row is not None:
             places[key] = dict(row.value)
-
-
-@contextmanager
-def _transaction(env: Environment, dry_run: bool) -> Iterator[Session]:
-    try:
-        with env.database.write() as session:
-            yield session
-            if dry_run:
-                raise _DryRunError
-    except _DryRunError:
-        pass
 
 
 def _find(session: Session, env: Environment, named: str) -> Lead | None:

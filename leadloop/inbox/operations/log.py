@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -46,19 +46,11 @@ def _check(field: str, text: str, least: int, most: int) -> None:
         raise OperationError("invalid", f"{field} has {least} to {most} printable characters", field)
 
 
-class _DryRunError(Exception):
-    """Rolls the transaction of a dry run back."""
-
-
 @contextmanager
 def transaction(env: Environment, caller: Caller) -> Iterator[Session]:
     """Open the transaction of a command; undone at its end where it is a dry run."""
-    with suppress(_DryRunError), env.database.write() as session:
+    with env.database.write(dry_run=caller.dry_run) as session:
         yield session
-        if caller.dry_run:
-            session.flush()
-            session.expunge_all()  # what was read and written stays readable
-            raise _DryRunError
 
 
 def write_operation(
