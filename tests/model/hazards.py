@@ -51,11 +51,11 @@ class MortalDatabase(Database):
         self._plans.append((self._count + transaction, when))
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, *, dry_run: bool = False) -> Iterator[Session]:
         with self._guard:
             dies = [when for at, when in self._plans if at == self._count]
             self._count += 1
-        with super().write() as session:
+        with super().write(dry_run=dry_run) as session:
             yield session
             if "before" in dies:
                 raise Killed
