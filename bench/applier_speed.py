@@ -18,7 +18,7 @@ import random
 import statistics
 import sys
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bench.load.ground import add_leads, apply_all, environment, let_wait, report
 from bench.results import Row, record
@@ -30,7 +30,7 @@ _TARGET = 1000
 _WAITING = 5
 """One lead in so many waits."""
 _BATCH = 5
-_KINDS = (
+_KINDS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("page_viewed", {"path": "/"}),
     ("page_viewed", {"path": "/pricing"}),
     ("page_viewed", {"path": "/case/1"}),

@@ -74,7 +74,7 @@ def compare(found: dict[str, list[dict[str, Any]]]) -> list[Row]:
             events = _middle(rounds, "history_events")
             rows.append(record(f"history events per journey: {_TITLES[way]}", events, ""))
     own = found["leadloop"]
-    parts = (
+    parts: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
         ("history events", "activities", "history_events", {"at_most": 0.55}),
         ("processor", "activities", "cpu_ms", {"at_most": 0.8}),
         ("journeys per second", "activities", "per_second", {"at_least": 1.5}),

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from leadloop.clock import Clock
 from leadloop.keys import Keys
 from leadloop.language import plan as p
 from leadloop.leads.identity import link_identity
@@ -58,7 +59,7 @@ class ManualClock:
 
 
 def _fields(**types: str) -> dict[str, p.FieldSpec]:
-    return {name: p.FieldSpec(type=kind) for name, kind in types.items()}  # type: ignore[arg-type]
+    return {name: p.FieldSpec(type=kind) for name, kind in types.items()}
 
 
 EVENTS: dict[str, dict[str, p.FieldSpec]] = {
@@ -286,7 +287,7 @@ def make_publication(**overrides: Any) -> p.Publication:
 def make_environment(
     tmp_path: Path,
     publication: p.Publication | None = None,
-    clock: ManualClock | None = None,
+    clock: Clock | None = None,
     url: str | None = None,
 ) -> Environment:
     """Return an environment with the publication live, on the folder's database or on an empty one."""
@@ -371,26 +372,22 @@ def make_enrolment(
 
 def make_message(session: Session, enrolment: Enrolment, **values: Any) -> Message:
     """Add a mail of the step `thanks`, sent."""
-    row = Message(
-        **(
-            {
-                "send_key": new_id(),
-                "enrolment_id": enrolment.id,
-                "publication_id": enrolment.publication_id,
-                "step_id": "thanks",
-                "visit": 1,
-                "lead_id": enrolment.lead_id,
-                "scenario": enrolment.scenario,
-                "topic": "nurture",
-                "template": "thanks",
-                "status": MessageStatus.SENT,
-                "subject": "資料をお届けします",
-                "created_at": NOW,
-                "sent_at": NOW,
-            }
-            | values
-        )
-    )
+    usual: dict[str, Any] = {
+        "send_key": new_id(),
+        "enrolment_id": enrolment.id,
+        "publication_id": enrolment.publication_id,
+        "step_id": "thanks",
+        "visit": 1,
+        "lead_id": enrolment.lead_id,
+        "scenario": enrolment.scenario,
+        "topic": "nurture",
+        "template": "thanks",
+        "status": MessageStatus.SENT,
+        "subject": "資料をお届けします",
+        "created_at": NOW,
+        "sent_at": NOW,
+    }
+    row = Message(**(usual | values))
     session.add(row)
     session.flush()
     return row
@@ -398,20 +395,16 @@ def make_message(session: Session, enrolment: Enrolment, **values: Any) -> Messa
 
 def make_score_entry(session: Session, lead: Lead, **values: Any) -> ScoreEntry:
     """Add one line of the ledger: 5 points for a click."""
-    row = ScoreEntry(
-        **(
-            {
-                "entry_key": new_id(),
-                "lead_id": lead.id,
-                "model": "engagement",
-                "rule_id": "mail-click",
-                "points": 5,
-                "ruleset_digest": "",
-                "at": NOW,
-            }
-            | values
-        )
-    )
+    usual: dict[str, Any] = {
+        "entry_key": new_id(),
+        "lead_id": lead.id,
+        "model": "engagement",
+        "rule_id": "mail-click",
+        "points": 5,
+        "ruleset_digest": "",
+        "at": NOW,
+    }
+    row = ScoreEntry(**(usual | values))
     session.add(row)
     session.flush()
     return row

@@ -247,7 +247,7 @@ async def bench_of(server: WorkflowEnvironment, folder: Path, *steps: Any, **wor
         workspace=make_workspace(**workspace),
         templates={**TEMPLATES, "layouts/default.ja.html.j2": LAYOUT},
     )
-    env = make_environment(folder, publication, clock=clock)  # type: ignore[arg-type]
+    env = make_environment(folder, publication, clock=clock)
     report(
         env, "form_submitted", email="taro@kaisha.example", properties={"form": "whitepaper"},
         identity={"consent": True}, source="form", trust="verified",

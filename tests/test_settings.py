@@ -57,7 +57,7 @@ def test_missing_module_of_our_own_is_a_defect() -> None:
     "url", ["http://127.0.0.1:8000/h", "http://localhost/h", "http://[::1]:9/h", "https://crm.example/h"]
 )
 def test_endpoint_may_be_here_or_secure(url: str) -> None:
-    assert Endpoint(url=url).url.get_secret_value() == url  # type: ignore[arg-type]
+    assert Endpoint(url=url).url.get_secret_value() == url
 
 
 @pytest.mark.parametrize(

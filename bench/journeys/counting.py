@@ -149,7 +149,7 @@ def show(parts: dict[str, Part]) -> None:
     for name, part in parts.items():
         row = [
             statistics.median(part.seconds) * 1000,
-            *map(statistics.median, (part.statements, part.commits)),
+            *(statistics.median(counts) for counts in (part.statements, part.commits)),
         ]
         times = len(part.seconds) / most * 2 if name == "apply email_sent" else 1
         sums = [total + value * times for total, value in zip(sums, row, strict=True)]

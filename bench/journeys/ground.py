@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlmodel import Session, col, select
 
@@ -92,7 +93,7 @@ def _sent(env: Environment, known: set[str]) -> list[Message]:
     return [row for row in rows if row.id not in known]
 
 
-def event_row(ground: Ground, lead_id: str, kind: str, **values: object) -> Event:
+def event_row(ground: Ground, lead_id: str, kind: str, **values: Any) -> Event:
     """Return an event as a hand-written program stores it: applied as it comes."""
     now = ground.env.clock.now()
     return Event(

@@ -45,7 +45,7 @@ def environment(url: str | None = None, scenarios: Mapping[str, str] | None = No
             (folder / "scenarios" / f"{scenario}.yaml").write_text(source, "utf-8")
         compilation = compile_workspace(folder)
         if compilation.publication is None:
-            raise SystemExit(f"the workspace has errors: {compilation.problems}")
+            raise SystemExit(f"the workspace has errors: {compilation.errors}")
         database = Database(url or f"sqlite:///{Path(name) / 'leadloop.db'}")
         try:
             upgrade(database)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +50,7 @@ class Shop:
         found: dict[str, Any] = json.loads(self.run(*words, "--json", code=code))
         return found
 
-    def edit(self, *files: Files) -> None:
+    def edit(self, *files: Mapping[str, str | bytes | None]) -> None:
         """Write the workspace with some files replaced; the others go back to how they began."""
         changed: Files = {}
         for one in files:

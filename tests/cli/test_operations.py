@@ -22,7 +22,17 @@ from leadloop.cli.main import app
 from leadloop.storage.environment import Environment
 from leadloop.storage.migrations import SCHEMA
 from leadloop.storage.secret import note_secret
-from leadloop.storage.tables import Call, Due, Event, Lead, Message, MessageStatus, PublicationRow, Setting
+from leadloop.storage.tables import (
+    Call,
+    CallStatus,
+    Due,
+    Event,
+    Lead,
+    Message,
+    MessageStatus,
+    PublicationRow,
+    Setting,
+)
 from tests.inbox.driver import journeys, mails, report, settle
 from tests.language.workspaces import edited, write
 
@@ -337,7 +347,8 @@ def test_status_tells_what_waits_and_what_failed(published: Environment) -> None
     (journey,) = journeys(published)
     now = published.clock.now()
     with published.database.write() as session:
-        for key, status, sink in (("a", "failed", False), ("b", "done", True), ("c", "failed", True)):
+        failed, done = CallStatus.FAILED, CallStatus.DONE
+        for key, status, sink in (("a", failed, False), ("b", done, True), ("c", failed, True)):
             session.add(
                 Call(
                     call_key=key,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlmodel import Session
@@ -233,16 +234,17 @@ def test_why_names_records_calls_and_arms(published: Environment) -> None:
         row = session.get_one(Enrolment, journey.id)
         row.record_key, row.locked_at, row.move_to = "s1", published.clock.now(), "finish"
         about = {"enrolment_id": row.id, "lead_id": row.lead_id, "scenario": row.scenario, "step_id": "hook"}
-        calls = {
+        calls: dict[str, Any] = {
+            **about,
             "publication_id": row.publication_id,
             "visit": 1,
             "created_at": published.clock.now(),
             "to": "crm",
         }
         session.add(Call(call_key="a", kind="webhook", status=CallStatus.FAILED, code=404, reason="http_404",
-                         attempts=3, **about, **calls))  # fmt: skip
-        session.add(Call(call_key="b", kind="webhook", status=CallStatus.DONE, sink=True, **about, **calls))
-        drawn = {"scenario": row.scenario, "step_id": "issue", "round": "r"}
+                         attempts=3, **calls))  # fmt: skip
+        session.add(Call(call_key="b", kind="webhook", status=CallStatus.DONE, sink=True, **calls))
+        drawn: dict[str, Any] = {"scenario": row.scenario, "step_id": "issue", "round": "r"}
         session.add(ExperimentDraw(draw_key="d", enrolment_id=row.id, lead_id=row.lead_id, variant="a",
                                    drawn_at=published.clock.now(), **drawn))  # fmt: skip
         figures = {"arms": {"a": [20, 1], "b": [20, 9]}, "why": "not_significant"}

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Mapping
+from typing import BinaryIO
 
 
 class Sink:
@@ -78,7 +79,7 @@ class Sink:
         except (OSError, ValueError):
             return
 
-    def _read_mail(self, connection: socket.socket, lines: socket.SocketIO) -> None:
+    def _read_mail(self, connection: socket.socket, lines: BinaryIO) -> None:
         content = b""
         while (line := lines.readline()) and line != b".\r\n":
             content += line

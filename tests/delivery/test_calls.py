@@ -211,7 +211,7 @@ def test_call_in_flight_keeps_the_journeys_last_turn(env: Environment, receiver:
             super().post(url, body, headers)
             return 503
 
-    endpoint = Endpoint(url=receiver.url)  # type: ignore[arg-type]
+    endpoint = Endpoint(url=receiver.url)
     assert CallOutbox(env, webhooks={"crm": endpoint}, client=Slow()).make(call_id, 1) == "failed"
     assert call_of(env, call_id).reason == "journey_ended"
     assert len(receiver.received) == 1

@@ -32,7 +32,8 @@ def rendered(values: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def compose() -> dict[str, Any]:
-    return yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+    document: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+    return document
 
 
 def commands(document: Any) -> list[list[str]]:

@@ -194,10 +194,10 @@ def outbox_is_terminal(seen: Observed) -> Iterable[str]:
         calls = session.exec(select(Call.id, Call.status)).all()
     for message_id, status in messages:
         if status not in (*_TERMINAL, MessageStatus.HELD):
-            yield f"message {message_id}: still {status.value}"
+            yield f"message {message_id}: still {status}"
     for call_id, call_status in calls:
         if call_status not in FINISHED_CALLS:
-            yield f"call {call_id}: still {call_status.value}"
+            yield f"call {call_id}: still {call_status}"
 
 
 def nothing_after_refusal(seen: Observed) -> Iterable[str]:

@@ -16,7 +16,8 @@ class Proxy:
         self.connections = 0
         """Accepted so far."""
         self._behind = behind
-        self._is_cut, self._delay, self._limit = False, 0.0, None
+        self._is_cut, self._delay = False, 0.0
+        self._limit: int | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._flow = asyncio.Event()
@@ -49,7 +50,7 @@ class Proxy:
 
     def reset(self) -> None:
         """Drop every connection once; new ones work."""
-        self._tell(lambda: [writer.transport.abort() for writer in self._open])
+        self._tell(self._abort)
 
     def close(self) -> None:
         """End the proxy and its connections."""
@@ -57,6 +58,10 @@ class Proxy:
         self._tell(self._server.close)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+
+    def _abort(self) -> None:
+        for writer in self._open:
+            writer.transport.abort()
 
     def _set(self, is_cut: bool, delay: float, limit: int | None, *, flows: bool) -> None:
         self._is_cut, self._delay, self._limit = is_cut, delay, limit

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from sqlalchemy import text
-from sqlmodel import Session, select
+from sqlmodel import Session, SQLModel, select
 
 from leadloop.inbox.ingestion.ingest import IncomingEvent, ingest
 from leadloop.storage.environment import Environment
@@ -36,6 +37,8 @@ from tests.faults.replayed import replay_paths
 from tests.inbox.driver import journeys, mails, report, settle
 
 CANARY = "山田花子カナリア"
+
+_Row = TypeVar("_Row", bound=SQLModel)
 
 
 @pytest.fixture
@@ -78,7 +81,7 @@ def seen(env: Environment, clock: ManualClock, tmp_path: Path) -> Observed:
     )
 
 
-def _all(env: Environment, kind: type) -> list:
+def _all(env: Environment, kind: type[_Row]) -> list[_Row]:
     with env.database.read() as session:
         return list(session.exec(select(kind)).all())
 

@@ -99,7 +99,7 @@ def _waits_for_long(database: Database) -> bool:
         WHERE datname = current_database() AND wait_event_type = 'Lock'
         AND now() - query_start > interval '0.3 seconds'"""
     with database.engine.connect() as connection:
-        return connection.execute(text(waiting)).scalar_one() == 1
+        return bool(connection.execute(text(waiting)).scalar_one() == 1)
 
 
 async def test_d10_serialization_failures_are_tried_again_and_count_once(env: Environment, api: Api) -> None:

@@ -203,7 +203,7 @@ def receiver() -> Iterator[Receiver]:
 
 def test_alert_is_posted_until_it_is_taken_and_then_no_more(env: Environment, receiver: Receiver) -> None:
     receiver.codes = [503, 200]
-    posts = AlertPosts(env, Endpoint(url=receiver.url, secret="whsec_c2VjcmV0"))  # type: ignore[arg-type]
+    posts = AlertPosts(env, Endpoint(url=receiver.url, secret="whsec_c2VjcmV0"))
     _hold(env)
     watch(env)
     for _ in range(3):
@@ -226,7 +226,7 @@ def test_alert_that_nobody_took_for_a_day_is_given_up(
     _hold(env)
     watch(env)
     clock.advance(seconds=GIVE_UP_AFTER.total_seconds())
-    posts = AlertPosts(env, Endpoint(url=receiver.url))  # type: ignore[arg-type]
+    posts = AlertPosts(env, Endpoint(url=receiver.url))
     posts.run_once()
     posts.close()
     assert receiver.received == []

@@ -110,7 +110,7 @@ def test_flood_of_one_lead_holds_up_nobody(env: Environment) -> None:
         rows = session.exec(
             select(Event)
             .where(Event.lead_id == told[0].lead_id, Event.type == "page_viewed")
-            .order_by(Event.lead_seq)
+            .order_by(col(Event.lead_seq))
         ).all()
     assert [row.properties["path"] for row in rows] == [f"/{number}" for number in range(count)]
 

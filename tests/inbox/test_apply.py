@@ -72,7 +72,7 @@ def _finish(env: Environment, clock: ManualClock) -> None:
 def test_entry_while_the_journey_is_open(
     tmp_path: Path, clock: ManualClock, mode: str, count: int, outcome: str | None
 ) -> None:
-    env = _world(tmp_path, clock, reentry=p.Reentry(mode=mode))  # type: ignore[arg-type]
+    env = _world(tmp_path, clock, reentry=p.Reentry(mode=mode))
     _form(env)
     _form(env)
     rows = journeys(env, NURTURE)
@@ -85,7 +85,7 @@ def test_entry_while_the_journey_is_open(
 
 @pytest.mark.parametrize(("mode", "count"), [("never", 1), ("after_exit", 2), ("always", 2)])
 def test_entry_after_the_end(tmp_path: Path, clock: ManualClock, mode: str, count: int) -> None:
-    env = _world(tmp_path, clock, reentry=p.Reentry(mode=mode))  # type: ignore[arg-type]
+    env = _world(tmp_path, clock, reentry=p.Reentry(mode=mode))
     _form(env)
     _finish(env, clock)
     _form(env)

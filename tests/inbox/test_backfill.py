@@ -11,7 +11,9 @@ import pytest
 from leadloop.inbox import apply, backfill
 from leadloop.inbox.applier import apply_once
 from leadloop.inbox.backfill import backfill_progress, run_backfill
+from leadloop.inbox.newly_published import visit
 from leadloop.language import plan as p
+from leadloop.scoring.rules import score_event
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Event
 from tests.factories import ManualClock, make_lead
@@ -38,7 +40,7 @@ LARGE = segment(condition("lead.employees >= 100", lead__employees="int"))
 DORMANT = p.InactiveMatch(after=days(90))
 
 
-def _include(match: object, **values: object) -> p.Plan:
+def _include(match: object, **values: Any) -> p.Plan:
     return scenario(match, existing="include", **values)
 
 
@@ -185,7 +187,7 @@ def test_backfill_goes_on_after_a_kill_and_enters_nobody_twice(
     clock.advance(days=91)
     begin(env, publication(_include(DORMANT, wait=None)))
     visits = 0
-    real = backfill.visit
+    real = visit
 
     def dying(*arguments: object) -> None:
         nonlocal visits
@@ -297,14 +299,14 @@ def test_event_that_cannot_be_applied_does_not_hide_that_its_lead_is_still_to_be
     lead = add_lead(env, fields={"employees": 500})
     clock.advance(hours=1)
     begin(env, publication(segments={"large": LARGE}))
-    real = apply.score_event
+    real = score_event
 
-    def score_event(book: Any, scoring: Any, event: Event, *others: Any) -> set[str]:
+    def failing(book: Any, scoring: Any, event: Event, *others: Any) -> set[str]:
         if event.properties.get("path") == "/":
             raise ValueError("no score")
         return real(book, scoring, event, *others)
 
-    monkeypatch.setattr(apply, "score_event", score_event)
+    monkeypatch.setattr(apply, "score_event", failing)
     for path in ("/", "/pricing"):
         report(env, "page_viewed", lead_id=lead, properties={"path": path}, source="tracking")
     apply_once(env)

@@ -35,7 +35,7 @@ from tests.inbox.played import END, enter, environment, plan_of, rest, row_of
 
 def edit(env: Environment, plan: p.Plan, what: str = "move", **steps: str) -> dict[str, int]:
     """Publish a new version; return what it says about people in flight."""
-    plan = plan.model_copy(update={"on_edit": p.OnEdit(default=what, steps=steps)})  # type: ignore[arg-type]
+    plan = plan.model_copy(update={"on_edit": p.OnEdit(default=what, steps=steps)})
     with env.database.write() as session:
         old = env.publications.current(session)
         publish(

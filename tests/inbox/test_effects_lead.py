@@ -96,7 +96,7 @@ def test_scenarios_that_record_for_each_other_come_to_rest(tmp_path: Path, reent
             p.RecordStep(id="say", event=says),
             scenario=scenario,
             entry=(p.Entry(match=p.EventMatch(event=hears)),),
-            reentry=p.Reentry(mode=reentry),  # type: ignore[arg-type]
+            reentry=p.Reentry(mode=reentry),
         )
 
     env = environment(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -319,7 +320,7 @@ def test_group_lets_one_journey_be_open(tmp_path: Path, clock: ManualClock) -> N
     ],
 )
 def test_explain_entry_names_the_first_reason(
-    tmp_path: Path, clock: ManualClock, plan: dict[str, object], lead: dict[str, object], code: str | None
+    tmp_path: Path, clock: ManualClock, plan: dict[str, Any], lead: dict[str, Any], code: str | None
 ) -> None:
     env = world(tmp_path, clock, scenario(FORM, **plan))
     assert _why(env, add_lead(env, **lead), form="contact") == code

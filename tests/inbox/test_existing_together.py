@@ -58,7 +58,7 @@ def opened(folder: Path, clock: ManualClock) -> Environment:
 
 def add_people(env: Environment) -> None:
     large = {"employees": 300}
-    for name, values in {
+    people: dict[str, dict[str, Any]] = {
         "nowhere": {},
         "staged": {"stage": "mql"},
         "abroad": {"stage": "mql", "country": "US"},
@@ -66,8 +66,9 @@ def add_people(env: Environment) -> None:
         "both": {"stage": "mql", "fields": large},
         "grouped": {"stage": "mql", "fields": large},
         "busy": {"stage": "mql"},
-    }.items():
-        fields: dict[str, Any] = {"country": "JP"} | values
+    }
+    for name, values in people.items():
+        fields = {"country": "JP"} | values
         add_lead(env, id=name, email=f"{name}@kaisha.example", **fields)
     enrol_leads(env, "other", ["grouped"])
     report(env, "page_viewed", lead_id="busy")

@@ -44,7 +44,9 @@ def _heat(env: Environment, lead_id: str) -> None:
 
 def _offer(env: Environment) -> Offer:
     with env.database.read() as session:
-        return session.exec(select(Offer).order_by(Offer.id.desc())).first()  # type: ignore[attr-defined]
+        offer = session.exec(select(Offer).order_by(Offer.id.desc())).first()  # type: ignore[attr-defined]
+    assert offer is not None
+    return offer
 
 
 def test_loop_form_starts_nurture_and_waits(env: Environment) -> None:

@@ -62,7 +62,8 @@ def test_memberships_do_not_depend_on_the_order_of_segments(
         "big": _segment('"large" in lead.segments', lead__segments="texts"),
         "large": _segment("lead.employees >= 100", lead__employees="int"),
     }
-    facts = _facts(**({} if employees is None else {"lead__employees": employees}))
+    known: dict[str, FactValue] = {} if employees is None else {"lead__employees": employees}
+    facts = _facts(None, **known)
     assert memberships(segments, facts) == members
     assert sorted(memberships(dict(reversed(segments.items())), facts)) == sorted(members)
 

@@ -143,9 +143,8 @@ def test_shipped_scenario_ends_in_a_named_outcome(
 
 
 def test_every_shipped_scenario_is_tried(shipped: Publication) -> None:
-    mark = next(
-        one for one in test_shipped_scenario_ends_in_a_named_outcome.pytestmark if len(one.args[0]) == 2
-    )  # type: ignore[attr-defined]
+    marks: list[pytest.Mark] = vars(test_shipped_scenario_ends_in_a_named_outcome)["pytestmark"]
+    mark = next(one for one in marks if len(one.args[0]) == 2)
     assert {scenario for scenario, _ in mark.args[1]} == shipped.plans.keys()
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from leadloop.embedded.processes import free_port
 from tests.kill import engine
 
 
 def test_dev_server_takes_another_port_where_the_first_was_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free_port = engine.free_port
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         taken = int(other.getsockname()[1])

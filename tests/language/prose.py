@@ -180,7 +180,9 @@ class _Scan:
         if isinstance(node, ast.AnnAssign):
             return [node.value] if _name(node.target) == name and node.value is not None else []
         found: list[ast.expr] = []
-        for target in node.targets if isinstance(node, ast.Assign) else []:
+        if not isinstance(node, ast.Assign):
+            return found
+        for target in node.targets:
             if _name(target) == name:
                 found.append(node.value)
             elif isinstance(target, ast.Tuple) and name in (names := [_name(one) for one in target.elts]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -102,7 +103,7 @@ def test_draw_makes_a_wait_that_is_jumped_to_a_box() -> None:
 
 def test_draw_makes_a_wait_with_two_ways_out_a_box() -> None:
     wait = {**DAY, "if_past": {"step": "b"}}
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"id": "w", "kind": "wait", "wait": wait},
         {"id": "a", "kind": "send"},
         {"id": "b", "kind": "send"},
@@ -113,7 +114,7 @@ def test_draw_makes_a_wait_with_two_ways_out_a_box() -> None:
 
 
 def test_draw_leads_the_end_of_a_loop_back_to_its_repeat() -> None:
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"id": "r", "kind": "repeat", "most": 3, "first": {"step": "a"}, "next": {"step": "after"}},
         {"id": "a", "kind": "send"},
         {"id": "w", "kind": "wait"},
@@ -142,7 +143,7 @@ def test_draw_names_cases_and_variants() -> None:
         {"name": "a", "share": 1000, "go": {"step": "b"}},
         {"name": "b", "share": 1250, "go": {"step": "c"}},
     ]
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"id": "s", "kind": "switch", "cases": cases, "otherwise": {"step": "x"}},
         {"id": "x", "kind": "experiment", "control": 500, "variants": variants, "next": {"exit": "control"}},
         {"id": "b", "kind": "send"},
@@ -164,7 +165,7 @@ def test_draw_tells_questions_about_the_past_in_words() -> None:
 
 
 def test_draw_lanes_are_inherited_in_the_flow() -> None:
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"id": "a", "kind": "send"},
         {"id": "b", "kind": "send", "journey_stage": "attention"},
         {"id": "c", "kind": "if", "then": {"step": "e"}, "otherwise": {"step": "d"}},

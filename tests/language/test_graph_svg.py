@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import combinations, pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -78,7 +79,8 @@ def check_picture(drawing: Drawing, picture: Picture) -> None:
     assert [line.arrow for line in picture.lines] == list(drawing.arrows)
     labels = [line.label for line in picture.lines if line.label]
     assert len(labels) == sum(bool(one.reasons or one.waits) for one in drawing.arrows)
-    for one, other in combinations([*picture.boxes, *labels], 2):
+    drawn: list[Box | Label] = [*picture.boxes, *labels]
+    for one, other in combinations(drawn, 2):
         assert not overlap(one, other), (one, other)
     boxes = {box.node.id: box for box in picture.boxes}
     for line in picture.lines:
@@ -163,7 +165,7 @@ def test_svg_is_a_picture_with_a_name_that_fits_a_page() -> None:
 
 
 def test_svg_escapes_hostile_texts() -> None:
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"id": "a", "kind": "send", "title": HOSTILE, "template": HOSTILE},
         {"id": "b", "kind": "if", "condition": {"source": HOSTILE}, "then": {"exit": HOSTILE}},
     ]
@@ -191,7 +193,7 @@ def test_svg_tells_in_full_what_it_cuts_off() -> None:
 
 
 def test_svg_shows_waits_and_reasons_on_arrows() -> None:
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"id": "a", "kind": "if", "then": {"step": "w"}, "otherwise": {"exit": "small"}},
         {"id": "w", "kind": "wait"},
         {"id": "b", "kind": "send"},
@@ -204,7 +206,7 @@ def test_svg_shows_waits_and_reasons_on_arrows() -> None:
 
 
 def test_svg_draws_a_step_that_leads_to_itself() -> None:
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"id": "a", "kind": "task", "on": {"connected": {"exit": "done"}, "absent": {"step": "a"}}},
         {"id": "b", "kind": "send"},
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from leadloop.language.compiler import Compilation, compile_workspace
@@ -102,7 +103,7 @@ Files = dict[str, str | bytes | None]
 """Path below the workspace -> its new content; None leaves the file out."""
 
 
-def write(folder: Path, files: Files | None = None) -> Path:
+def write(folder: Path, files: Mapping[str, str | bytes | None] | None = None) -> Path:
     """Write the valid workspace with some files replaced, added, or (None) left out."""
     for path, text in {**FILES, **(files or {})}.items():
         if text is None:
@@ -113,7 +114,7 @@ def write(folder: Path, files: Files | None = None) -> Path:
     return folder
 
 
-def compiled(folder: Path, files: Files | None = None) -> Compilation:
+def compiled(folder: Path, files: Mapping[str, str | bytes | None] | None = None) -> Compilation:
     """Compile the valid workspace with some files changed."""
     return compile_workspace(write(folder, files))
 

@@ -29,16 +29,14 @@ def add_lead(session: Session, env: Environment) -> Lead:
 
 
 def happen(session: Session, env: Environment, lead: Lead, kind: str, **values: Any) -> Event:
-    event = Event(
-        **{
-            "subject_id": lead.id,
-            "type": kind,
-            "source": "api",
-            "occurred_at": env.clock.now(),
-            "received_at": env.clock.now(),
-        }
-        | values
-    )
+    usual: dict[str, Any] = {
+        "subject_id": lead.id,
+        "type": kind,
+        "source": "api",
+        "occurred_at": env.clock.now(),
+        "received_at": env.clock.now(),
+    }
+    event = Event(**(usual | values))
     session.add(event)
     session.flush()
     record_at_once(session, env, lead, event)

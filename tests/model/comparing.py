@@ -179,8 +179,8 @@ def check_agreement(engine: Engine, world: World) -> None:
 
 def difference(part: str, found: Any, expected: Any) -> str:
     """Return the lines in which the engine (`+`) and the model (`-`) differ."""
-    texts = [pformat(one, width=140).splitlines() for one in (expected, found)]
-    lines = [line for line in ndiff(*texts) if line[0] in "+-"]
+    before, after = (pformat(one, width=140).splitlines() for one in (expected, found))
+    lines = [line for line in ndiff(before, after) if line[0] in "+-"]
     return "\n".join([f"{part}: the engine (+) and the model (-) differ", *lines])
 
 

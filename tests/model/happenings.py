@@ -170,7 +170,7 @@ def _registers(seminar: str) -> Event:
 
 def scenes() -> st.SearchStrategy[tuple[Action, ...]]:
     """What belongs together and would seldom come together by chance."""
-    refusals = ({"topic": "nurture"}, {"topic": "service"}, {})
+    refusals: tuple[dict[str, str], ...] = ({"topic": "nurture"}, {"topic": "service"}, {})
     asks = Event("form_submitted", (("form", "whitepaper"),))
     return st.one_of(
         st.sampled_from(

@@ -12,12 +12,12 @@ from typing import Any
 from unittest.mock import patch
 from uuid import UUID
 
+import uuid_utils
 from sqlalchemy import event
 from sqlmodel import Session, SQLModel
 
 from leadloop.delivery.render import Rendered
 from leadloop.delivery.smtp import ConnectionLostAfterDataError, PermanentRefusalError, RetryLaterError
-from leadloop.storage import columns
 from leadloop.storage.database import Database
 from tests.model.world import Verdict
 
@@ -68,9 +68,7 @@ def counted_ids() -> Iterator[None]:
     """Count ids instead of drawing them: an example is then the same each time, whatever draws by ids."""
     numbers = itertools.count(1)
     version_and_variant = 0x7 << 76 | 0x2 << 62
-    with patch.object(
-        columns.uuid_utils, "uuid7", lambda: UUID(int=version_and_variant | next(numbers) << 80)
-    ):
+    with patch.object(uuid_utils, "uuid7", lambda: UUID(int=version_and_variant | next(numbers) << 80)):
         yield
 
 

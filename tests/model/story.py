@@ -107,7 +107,8 @@ class Story(Asked):
         self.lead.erased = True
         for journey in self.open_journeys:
             self.end(journey, "erased", "")
-        for key in {one.journey for one in (*self.lead.sales.offers, *self.lead.sales.tasks)}:
+        sales = self.lead.sales
+        for key in {*(one.journey for one in sales.offers), *(one.journey for one in sales.tasks)}:
             self.lead.sales.withdraw_tasks(key)
             self.lead.sales.end_offers("withdrawn", key)
         self._put_off.clear()

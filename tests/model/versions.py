@@ -102,7 +102,7 @@ def _rename(at: Position, names: dict[str, str]) -> None:
     """What is remembered of a step stays under its old name too: another step may be called so now."""
     for memory in (at.visits, at.arrivals, at.sends, at.asked, at.ended, at.results, at.rounds):
         known: dict[str, Any] = dict(memory)
-        memory.update({new: known[old] for old, new in names.items() if old in known})  # type: ignore[arg-type]
+        memory.update({new: known[old] for old, new in names.items() if old in known})
     at.step = names.get(at.step, at.step)
     if at.going_to is not None and at.going_to.step in names:
         at.going_to = at.going_to.model_copy(update={"step": names[at.going_to.step or ""]})

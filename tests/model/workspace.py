@@ -41,10 +41,12 @@ def files(drawn: Drawn) -> Files:
     found = {**files_of(dump(drawn.welcome, Random(0))), "scenarios/scoring.yaml": SCORING}
     caps = ", ".join(f"{name}: {cap}" for name, cap in drawn.caps.items())
     written = "{frequency: {nurture: 2 per 7 days}"
-    assert written in WORKSPACE_FILES[W]
-    found[W] = WORKSPACE_FILES[W].replace(written, f"{{frequency: {{{caps}}}")
+    workspace = WORKSPACE_FILES[W]
+    assert isinstance(workspace, str)
+    assert written in workspace
+    workspace = workspace.replace(written, f"{{frequency: {{{caps}}}")
     registered = "  seminar_registered: {seminar: seminar}\n"
-    found[W] = found[W].replace(registered, registered + registered.replace("registered", "cancelled"))
+    found[W] = workspace.replace(registered, registered + registered.replace("registered", "cancelled"))
     if drawn.other is not None:
         found["scenarios/other.yaml"] = dump(drawn.other, Random(0))
     return found

@@ -25,6 +25,7 @@ from leadloop.storage.environment import Environment
 from leadloop.storage.publications import PublicationStore
 from leadloop.storage.tables import (
     Call,
+    CallStatus,
     Deal,
     EnrolmentStatus,
     Event,
@@ -99,8 +100,8 @@ def _surround(env: Environment, lead_id: str) -> None:
         session.add(
             Call(
                 call_key="k1", kind="webhook", enrolment_id=journey.id, publication_id=journey.publication_id,
-                step_id="hook", visit=1, lead_id=lead_id, scenario=journey.scenario, to="crm", status="done",
-                sink=True, body=CANARY, created_at=now,
+                step_id="hook", visit=1, lead_id=lead_id, scenario=journey.scenario, to="crm",
+                status=CallStatus.DONE, sink=True, body=CANARY, created_at=now,
             )
         )  # fmt: skip
         session.add(Operation(at=now, by="tests", action="pause", enrolment_id=journey.id, reason=CANARY))

@@ -263,7 +263,8 @@ async def test_d6_a_paused_journey_without_a_history_is_held_when_it_is_resumed(
     close_the_gate(env, "behind", mark, mark)
 
     async def no_runs(*_: object) -> AsyncIterator[Run]:
-        for run in ():
+        none: list[Run] = []
+        for run in none:
             yield run
 
     async def nothing_known(*_: object) -> None:
@@ -299,7 +300,8 @@ async def test_d6_a_journey_that_was_held_already_says_that_nobody_knows_what_it
     close_the_gate(env, "behind", mark, mark)
 
     async def no_runs(*_: object) -> AsyncIterator[Run]:
-        for run in ():
+        none: list[Run] = []
+        for run in none:
             yield run
 
     async def nothing_known(*_: object) -> None:
@@ -320,8 +322,9 @@ async def test_d6_entries_by_time_of_the_lost_stretch_count_as_done(
     env: Environment, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def runs(*_: object) -> AsyncIterator[Run]:
-        for _ in ():
-            yield
+        none: list[Run] = []
+        for run in none:
+            yield run
 
     async def nothing_known(*_: object) -> None:
         return None

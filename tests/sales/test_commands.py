@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from typing import Any
 
 import pytest
 from sqlmodel import select
@@ -85,7 +87,7 @@ def test_reopened_deal_can_be_lost_again_as_a_new_loss(env: Environment) -> None
         ({"reason": "timing", "note": "長" * 2001}, "note"),
     ],
 )
-def test_lose_deal_names_the_wrong_field(env: Environment, values: dict, field: str) -> None:
+def test_lose_deal_names_the_wrong_field(env: Environment, values: dict[str, Any], field: str) -> None:
     lead_id, _ = offered(env)
     with pytest.raises(SalesError) as caught:
         commands.lose_deal(env, "D-1", lead_id=lead_id, **values)
@@ -100,7 +102,7 @@ def test_month_to_ask_again_may_be_the_present_one(env: Environment) -> None:
 
 
 def test_commands_on_what_does_not_exist_are_not_found(env: Environment) -> None:
-    calls = [
+    calls: list[Callable[[], object]] = [
         lambda: commands.accept_offer(env, "none"),
         lambda: commands.win_deal(env, "none"),
         lambda: commands.open_deal(env, "none"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlmodel import Session
@@ -87,7 +88,7 @@ def test_assignment_prefers_the_company_owner_then_the_last_owner(env: Environme
         assert make_offer(session, env, last, "b").assignee == "suzuki@acme.example"
 
 
-def test_round_robin_takes_turns_and_respects_capacity(tmp_path) -> None:
+def test_round_robin_takes_turns_and_respects_capacity(tmp_path: Path) -> None:
     queues = make_workspace().queues
     small = queues["inside-sales"].model_copy(
         update={"members": {"sato@acme.example": 1, "suzuki@acme.example": None}}

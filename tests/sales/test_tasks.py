@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlmodel import Session
@@ -97,7 +98,7 @@ def test_withdraw_leaves_finished_tasks_alone(env: Environment) -> None:
     ],
 )
 def test_assignee_is_who_is_named_else_a_member_of_the_queue(
-    env: Environment, to: str, fields: dict[str, str], expected: str
+    env: Environment, to: str, fields: dict[str, Any], expected: str
 ) -> None:
     workspace = env.publications.current().publication.workspace
     with env.database.write() as session:

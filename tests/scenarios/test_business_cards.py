@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from leadloop.leads.consent import may_mail
@@ -11,7 +13,7 @@ from tests.scenarios.world import World, shipped
 NAME = "business-cards"
 
 
-def met(worlds: Worlds, **fields: object) -> tuple[World, str]:
+def met(worlds: Worlds, **fields: Any) -> tuple[World, str]:
     """Somebody gave us a card at a fair on Thursday 2026-11-19, 15:00."""
     world = worlds("2026-11-19 15:00")
     lead = world.person(**fields)

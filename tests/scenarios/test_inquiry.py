@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ SUNDAY_NIGHT = "2026-11-15 23:00"
 OWNER = "ito@acme.example"
 
 
-def asked(worlds: Worlds, start: str = SUNDAY_NIGHT, **fields: object) -> tuple[World, str]:
+def asked(worlds: Worlds, start: str = SUNDAY_NIGHT, **fields: Any) -> tuple[World, str]:
     world = worlds(start)
     lead = world.person(owner=OWNER, phone="03-1234-5678", **fields)
     world.event("form_submitted", lead, form="contact")

@@ -38,11 +38,11 @@ def _tasks(env: Environment) -> list[Task]:
 async def test_inquiry_is_answered_called_twice_and_told_to_the_crm(tmp_path: Path) -> None:
     async with time_skipping_server() as server:
         clock = ServerClock(await server.get_current_time())
-        env = make_environment(tmp_path, shipped(), clock)  # type: ignore[arg-type]
+        env = make_environment(tmp_path, shipped(), clock)
         bench = Bench(server, env, clock, FakeEmail(env))
         with receiving() as receiver:
             receiver.codes = [503, 200]
-            outbox = CallOutbox(env, webhooks={"crm": Endpoint(url=receiver.url)})  # type: ignore[arg-type]
+            outbox = CallOutbox(env, webhooks={"crm": Endpoint(url=receiver.url)})
             report(
                 env, "form_submitted", email="taro@kaisha.example", properties={"form": "contact"},
                 source="form", trust="verified",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from leadloop.sales.commands import accept_offer, open_deal, reject_offer, win_deal
 from leadloop.storage.tables import OfferStatus
 from tests.inbox.driver import events
@@ -11,7 +13,7 @@ from tests.scenarios.world import World, shown
 NAME = "whitepaper-nurture"
 
 
-def downloaded(worlds: Worlds, **fields: object) -> tuple[World, str]:
+def downloaded(worlds: Worlds, **fields: Any) -> tuple[World, str]:
     world = worlds("2026-11-16 10:00")
     lead = world.person("nurture", **fields)
     world.event("form_submitted", lead, form="whitepaper")

@@ -13,7 +13,7 @@ from email import message_from_bytes
 from email.policy import default
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, func, select
@@ -51,6 +51,8 @@ from tests.inbox.driver import journeys, report, settle
 REPOSITORY = Path(__file__).parents[2]
 TOKYO = ZoneInfo("Asia/Tokyo")
 VERIFIED = frozenset({"form_submitted", "survey_answered", "seminar_registered"})
+
+_Row = TypeVar("_Row")
 
 
 def tokyo(text: str) -> datetime:
@@ -299,7 +301,7 @@ class World:
         newest = select(Offer).order_by(col(Offer.id).desc())
         return self._one(lambda session: session.exec(newest).first())
 
-    def _one(self, read: Callable[[Session], Any]) -> Any:
+    def _one(self, read: Callable[[Session], _Row | None]) -> _Row:
         with self.env.database.read() as session:
             row = read(session)
         assert row is not None

@@ -40,7 +40,7 @@ def test_band_of_score(score: float, current: str | None, band: str) -> None:
 @pytest.mark.parametrize(
     ("score", "band"), [(30, "hot"), (100, "hot"), (26, "hot"), (29, "warm"), (15, "warm")]
 )
-def test_leaves_at_is_the_instant_the_band_is_left(score: float, band: str) -> None:
+def test_leaves_at_is_the_instant_the_band_is_left(score: int, band: str) -> None:
     entry = ScoreEntry(
         entry_key="", lead_id="", model="m", rule_id="r", points=score, ruleset_digest="", at=NOW
     )

@@ -29,7 +29,7 @@ def _crossed(**properties: object) -> EventMatch:
     return EventMatch(
         event="score_crossed",
         properties=tuple(
-            PropertyMatch(name=name, values=value if isinstance(value, tuple) else (value,))  # type: ignore[arg-type]
+            PropertyMatch(name=name, values=value if isinstance(value, tuple) else (value,))
             for name, value in properties.items()
         ),
     )

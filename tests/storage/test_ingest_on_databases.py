@@ -20,6 +20,7 @@ from leadloop.inbox.ingestion.group_commit import BusyError, GroupCommit, Reques
 from leadloop.inbox.ingestion.grouping import Groups
 from leadloop.inbox.ingestion.incoming import Prepared
 from leadloop.inbox.ingestion.ingest import IncomingEvent, IngestResult, ingest
+from leadloop.inbox.ingestion.storing import store
 from leadloop.inbox.own_events import record_own
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Consent, Event, EventKey, Identity, Lead, Suppression
@@ -124,7 +125,7 @@ def test_requests_that_wait_share_a_transaction(migrated: Environment) -> None:
 def test_a_request_that_fails_alone_does_not_take_others_with_it(
     migrated: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = group_commit.store
+    real = store
 
     def failing(session: Session, env: Environment, prepared: Prepared) -> list[IngestResult]:
         if any(one.item.external_id == "poison" for one in prepared.ready):

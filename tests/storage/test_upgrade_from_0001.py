@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import inspect, text
@@ -12,7 +14,7 @@ from leadloop.storage.migrations import check_schema, revision, upgrade
 from leadloop.storage.tables import Due, Enrolment, Lead, Offer, PublicationRow, Record, Task
 
 AT = "2026-11-16 01:00:00+00:00"
-_ROWS = {
+_ROWS: dict[str, dict[str, Any]] = {
     "lead": {
         "id": "l1", "email": "yamada@example.jp", "family_name": "山田", "stage": "lead", "tags": "[]",
         "fields": '{"industry": "it"}', "created_at": AT, "last_seq": 4, "transition_truth": "{}", "cycle": 1,

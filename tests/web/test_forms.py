@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 from sqlmodel import select
@@ -127,7 +129,7 @@ async def test_unknown_form_is_not_found(client: httpx.AsyncClient) -> None:
     ],
 )
 async def test_wrong_field_is_named(
-    env: Environment, client: httpx.AsyncClient, extra: dict, field: str, hint: str
+    env: Environment, client: httpx.AsyncClient, extra: dict[str, Any], field: str, hint: str
 ) -> None:
     reply = await client.post("/v1/forms/contact", json=PERSON | extra)
     assert reply.status_code == 422

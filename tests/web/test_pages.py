@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from email.message import EmailMessage
+from typing import Any
 
 import httpx
 import pytest
@@ -19,7 +20,7 @@ from tests.sales.test_tasks import make_task
 XSS = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
 
-def offered(env: Environment, **fields: object) -> Offer:
+def offered(env: Environment, **fields: Any) -> Offer:
     with env.database.write() as session:
         lead = make_lead(session, env, company="株式会社テスト", **fields)
         make_score_entry(session, lead, points=30, rule_id="inquiry")

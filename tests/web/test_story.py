@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -120,7 +121,7 @@ def test_story_names_the_mail_that_was_clicked(env: Environment) -> None:
     ],
 )
 def test_describe_event_needs_no_property(
-    env: Environment, event_type: str, properties: dict, words: str
+    env: Environment, event_type: str, properties: dict[str, Any], words: str
 ) -> None:
     workspace = env.publications.current().publication.workspace
     event = Event(
@@ -154,7 +155,7 @@ def test_describe_event_needs_no_property(
         ({}, None),
     ],
 )
-def test_describe_trace_tells_what_other_lines_do_not(trace: dict, words: str | None) -> None:
+def test_describe_trace_tells_what_other_lines_do_not(trace: dict[str, Any], words: str | None) -> None:
     assert describe_trace(trace, TOKYO) == words
 
 

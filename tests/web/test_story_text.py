@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -40,7 +41,7 @@ TOKYO = ZoneInfo("Asia/Tokyo")
         ("task_done", {"outcome": "in_ringi", "date": "2026-12-10"}, "task done: in_ringi (2026-12-10)"),
     ],
 )  # fmt: skip
-def test_event_in_words(env: Environment, event_type: str, properties: dict, words: str) -> None:
+def test_event_in_words(env: Environment, event_type: str, properties: dict[str, Any], words: str) -> None:
     workspace = env.publications.current().publication.workspace
     event = Event(
         subject_id="x", type=event_type, properties=properties, source="engine",
@@ -78,7 +79,7 @@ def test_event_in_words(env: Environment, event_type: str, properties: dict, wor
         ({"did": "ended", "outcome": "goal"}, "ended: goal"),
     ],
 )
-def test_trace_in_words(trace: dict, words: str) -> None:
+def test_trace_in_words(trace: dict[str, Any], words: str) -> None:
     assert describe_trace({"step": "x", **trace}, TOKYO) == f"x: {words}"
     assert describe_trace(trace, TOKYO) == words
     assert describe_trace(trace, TOKYO, "ja") != words

@@ -7,7 +7,7 @@ import uuid
 
 import httpx
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from leadloop.inbox.applier import apply_once
 from leadloop.inbox.erasure import erase_lead
@@ -49,7 +49,7 @@ async def fill_in(
 
 def events(env: Environment, subject_id: str | None = None) -> list[Event]:
     with env.database.read() as session:
-        rows = session.exec(select(Event).where(Event.type == "page_viewed").order_by(Event.occurred_at))
+        rows = session.exec(select(Event).where(Event.type == "page_viewed").order_by(col(Event.occurred_at)))
         return [row for row in rows if subject_id in (None, row.subject_id)]
 
 

@@ -31,7 +31,7 @@ async def time_server() -> AsyncIterator[WorkflowEnvironment]:
 @pytest_asyncio.fixture
 async def bench(time_server: WorkflowEnvironment, tmp_path: Path) -> AsyncIterator[Bench]:
     clock = ServerClock(await time_server.get_current_time())
-    env = make_environment(tmp_path, clock=clock)  # type: ignore[arg-type]
+    env = make_environment(tmp_path, clock=clock)
     yield Bench(time_server, env, clock, FakeEmail(env))
     env.database.close()
 

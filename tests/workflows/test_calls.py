@@ -43,10 +43,10 @@ async def test_webhook_is_called_until_it_is_done_or_has_failed(
 ) -> None:
     clock = ServerClock(await time_server.get_current_time())
     plan = plan_of(HOOK, rest(days=1))
-    env = make_environment(tmp_path, make_publication(plans={"play": plan}), clock=clock)  # type: ignore[arg-type]
+    env = make_environment(tmp_path, make_publication(plans={"play": plan}), clock=clock)
     bench = Bench(time_server, env, clock, FakeEmail(env))
     receiver.codes = list(codes)
-    outbox = CallOutbox(env, webhooks={"crm": Endpoint(url=receiver.url)})  # type: ignore[arg-type]
+    outbox = CallOutbox(env, webhooks={"crm": Endpoint(url=receiver.url)})
     report(env, "form_submitted", email="taro@kaisha.example", properties={"form": "whitepaper"})
     async with running_workers(env, bench.client, bench.email, outbox):
         await bench.serve()

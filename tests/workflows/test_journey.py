@@ -313,9 +313,9 @@ async def test_journey_outlives_a_database_that_hangs(bench: Bench) -> None:
     assert _templates(bench.env) == ["thanks", "case"]
     with bench.env.database.read() as session:
         turns = session.exec(select(Turn.turn_no).where(Turn.enrolment_id == journey.id)).all()
-        statuses = session.exec(select(Message.status)).all()
+        messages = session.exec(select(Message)).all()
     assert sorted(turns) == [1, 2, 3, 4]
-    assert [status.value for status in statuses] == ["sent", "sent"]
+    assert [message.status.value for message in messages] == ["sent", "sent"]
 
 
 async def _until_asked_through_the_server(bench: Bench, enrolment_id: str, answered: bool = False) -> None:

@@ -69,8 +69,12 @@ class _Sender(SmtpSender):
     def open(self, from_address: str, to_address: str) -> Any:
         transaction = super().open(from_address, to_address)
         self.opened()
-        deliver = transaction.deliver
-        transaction.deliver = lambda content, _: deliver(content, self.written)  # type: ignore[method-assign]
+        hand_over = transaction.deliver
+
+        def deliver(content: bytes, _: Hook) -> int:
+            return hand_over(content, self.written)
+
+        transaction.deliver = deliver  # type: ignore[method-assign,assignment]
         return transaction
 
 

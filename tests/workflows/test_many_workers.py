@@ -13,6 +13,7 @@ import pytest_asyncio
 from temporalio import activity
 from temporalio.client import Client
 
+from activities.email import EmailActivities
 from activities.journey import JourneyActivities
 from leadloop.connection import connect
 from leadloop.contracts import SEND_MESSAGE, SendReply, SendRequest
@@ -51,7 +52,7 @@ async def client(temporal: str) -> AsyncIterator[Client]:
             await asyncio.sleep(0.1)
 
 
-class OneByOne:
+class OneByOne(EmailActivities):
     """Hands over one mail after the other, and remembers in which order."""
 
     def __init__(self, env: Environment) -> None:
@@ -111,7 +112,7 @@ async def test_mails_of_a_higher_priority_overtake_a_bulk_mailing(tmp_path: Path
 
 def test_rate_is_that_of_the_queue_over_all_processes(env: Environment, client: Client) -> None:
     with ThreadPoolExecutor(4) as threads:
-        worker = email_worker(Shared(client, "acme"), OneByOne(env), threads, "smtp", per_second=3.5)  # type: ignore[arg-type]
+        worker = email_worker(Shared(client, "acme"), OneByOne(env), threads, "smtp", per_second=3.5)
     assert worker.config()["max_task_queue_activities_per_second"] == 3.5
     assert worker.config()["max_activities_per_second"] is None
 

@@ -69,7 +69,7 @@ async def test_t11_many_journeys_with_room_for_two_in_the_cache(tmp_path: Path, 
     # the task for ever (temporalio/sdk-java issue 3088), and with so small a cache it does.
     with dev_server(tmp_path) as address:
         client = await connected(address)
-        env = make_environment(tmp_path, clock=RealClock())  # type: ignore[arg-type]
+        env = make_environment(tmp_path, clock=RealClock())
         relay = Relay(env, client, WORKSPACE)
 
         async def serve() -> None:

@@ -111,7 +111,7 @@ async def _live(
     address: str, folder: Path, *steps: Any, searchable: bool = True, cached: int = 1000
 ) -> AsyncIterator[Live]:
     publication = make_publication(plans={"play": plan_of(*steps)}) if steps else make_publication()
-    env = make_environment(folder, publication, RealClock())  # type: ignore[arg-type]
+    env = make_environment(folder, publication, RealClock())
     client = await connected(address)
     try:
         async with running_workers(

@@ -40,7 +40,7 @@ async def test_t4_first_committed_wins_a_tie(
     time_server: WorkflowEnvironment, tmp_path: Path, order: str, outcome: str, cached: int
 ) -> None:
     clock = ServerClock(await time_server.get_current_time())
-    env = make_environment(tmp_path, make_publication(plans={"play": plan_of(WAIT)}), clock=clock)  # type: ignore[arg-type]
+    env = make_environment(tmp_path, make_publication(plans={"play": plan_of(WAIT)}), clock=clock)
     bench = Bench(time_server, env, clock, FakeEmail(env))
     report(
         env, "form_submitted", email="taro@kaisha.example", properties={"form": "whitepaper"}, source="form"

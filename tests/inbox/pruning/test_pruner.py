@@ -55,16 +55,11 @@ def lead(env: Environment) -> Lead:
 def make_event(session: Session, lead: Lead, days_old: int = 400, **values: Any) -> Event:
     """Add an applied event of long ago."""
     at = NOW - timedelta(days=days_old)
-    row = Event(
-        **(
-            {
-                "subject_id": lead.id, "lead_id": lead.id, "lead_seq": 1, "type": "page_viewed",
-                "source": "api",
-                "occurred_at": at, "received_at": at, "applied_at": at,
-            }
-            | values
-        )
-    )  # fmt: skip
+    usual: dict[str, Any] = {
+        "subject_id": lead.id, "lead_id": lead.id, "lead_seq": 1, "type": "page_viewed", "source": "api",
+        "occurred_at": at, "received_at": at, "applied_at": at,
+    }  # fmt: skip
+    row = Event(**(usual | values))
     session.add(row)
     session.flush()
     return row

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from leadloop.journey.calendar import add_span
 from leadloop.language import plan as p
 from tests.model.position import Cause
@@ -124,7 +126,7 @@ def _finished(walk: Walk, cause: Cause, late: p.Span | None, holds: bool) -> str
     return None
 
 
-def _latest(walk: Walk, late: p.Span) -> object:
+def _latest(walk: Walk, late: p.Span) -> datetime:
     lead = walk.story.lead
     return add_span(walk.at.notes["asked_at"], late, lead.zone, lead.send_calendar)
 

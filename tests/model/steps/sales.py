@@ -50,18 +50,21 @@ def offer(walk: Walk, step: p.HandOffStep) -> None:
 def offered(walk: Walk, step: p.HandOffStep, cause: Cause) -> p.Target | None:
     at = walk.at
     if cause.kind == "mail":  # somebody was told
-        return _stay(walk, step, str(at.notes["then"]))
+        _stay(walk, step, str(at.notes["then"]))
+        return None
     if cause.kind == "branch":
         return _said(walk, step, cause)
     if at.phase == "offered" and step.escalate_to is not None and not at.notes.get("escalated"):
         at.notes.update(then="offered", accept_by=_accept_by(walk, step), escalated=True)
         walk.say("hand_off", escalated=True)
-        return _tell(walk, "escalation", "notice:escalation")
+        _tell(walk, "escalation", "notice:escalation")
+        return None
     asked = int(at.notes.get("asks", 0))
     if at.phase != "offered" and asked <= _REMINDERS:
         at.notes.update(then="asked", asks=asked + 1)
         walk.say("hand_off", asked_still_working=asked + 1)
-        return _tell(walk, f"still-working-{asked}-{at.notes.get('round', 0)}", "notice:still_working")
+        _tell(walk, f"still-working-{asked}-{at.notes.get('round', 0)}", "notice:still_working")
+        return None
     return _expire(walk, step)
 
 
@@ -71,10 +74,12 @@ def _said(walk: Walk, step: p.HandOffStep, cause: Cause) -> p.Target | None:
     walk.say("hand_off", event=cause.fact.type if cause.fact else None)
     walk.at.notes["since"] = cause.seq
     if did == "lost" and walk.story.lead.sales.open_deals:  # one of several: it is not over
-        return _stay(walk, step, "offered" if walk.at.phase == "offered" else "working")
+        _stay(walk, step, "offered" if walk.at.phase == "offered" else "working")
+        return None
     if did in ("accepted", "working"):
         walk.at.notes["asks"] = 0
-        return _stay(walk, step, "working")
+        _stay(walk, step, "working")
+        return None
     walk.at.result(outcome=did)
     walk.journey.shielded = False
     return {"rejected": step.on_rejected, "won": step.on_won, "lost": step.on_lost}[did]
@@ -143,17 +148,23 @@ def tasked(walk: Walk, step: p.TaskStep, cause: Cause) -> p.Target | None:
     if cause.kind == "branch" and cause.fact is not None:
         return _done(walk, step, cause.fact.properties)
     if cause.kind == "mail" and at.phase == "telling":
-        return _open(walk, at.notes["due"])
+        _open(walk, at.notes["due"])
+        return None
     if cause.kind == "mail":
-        return step.on_overdue or _open(walk, None)
+        if step.on_overdue is None:
+            _open(walk, None)
+        return step.on_overdue
     if at.phase == "pausing":
-        return _give(walk, step, at.notes["tries"] + 1)
+        _give(walk, step, at.notes["tries"] + 1)
+        return None
     walk.say("task", overdue=True)
     given = walk.story.lead.sales.task(_task_key(walk))
     if given is not None and given.status == "open":
         given.status = "overdue" if step.on_overdue is None else "withdrawn"
     if step.notify_overdue is None:
-        return step.on_overdue or _open(walk, None)
+        if step.on_overdue is None:
+            _open(walk, None)
+        return step.on_overdue
     _tell(walk, _part(walk, "overdue"), "notice:overdue")
     at.phase = "telling_overdue"
     return None
