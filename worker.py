@@ -46,6 +46,7 @@ from leadloop.inbox.monitoring.engine_metrics import EngineMetrics
 from leadloop.inbox.pruning.retention import retention_of
 from leadloop.inbox.recovery.watermark import WatermarkKeeper
 from leadloop.inbox.services import run_presence, run_services
+from leadloop.inbox.turns.ahead import TurnsAhead
 from leadloop.inbox.turns.turn import EMAIL_PROVIDER
 from leadloop.keys import Keys
 from leadloop.settings import Settings
@@ -281,6 +282,7 @@ async def running_engine(
         def threads(kind: str, number: int) -> ThreadPoolExecutor:
             return stack.enter_context(ThreadPoolExecutor(number, kind))
 
+        turns = TurnsAhead(env, searchable, shared.counting.count_turn)
         workers: list[Worker] = []
         if JOURNEYS in run:
             journeys = JourneyActivities(env, searchable=searchable)
@@ -292,11 +294,14 @@ async def running_engine(
                 )
             )
         if EMAIL in run:
-            emails, pool = EmailActivities(outbox), threads(EMAIL, EMAIL_THREADS)
+            emails, pool = EmailActivities(outbox, turns), threads(EMAIL, EMAIL_THREADS)
             rate = settings.mails_per_second if settings is not None else None
             workers.append(email_worker(shared, emails, pool, EMAIL_PROVIDER, per_second=rate))
         if INTEGRATIONS in run:
-            integrations, pool = IntegrationActivities(calls), threads(INTEGRATIONS, INTEGRATION_THREADS)
+            integrations, pool = (
+                IntegrationActivities(calls, turns),
+                threads(INTEGRATIONS, INTEGRATION_THREADS),
+            )
             rate = settings.calls_per_second if settings is not None else None
             workers.append(integrations_worker(shared, integrations, pool, per_second=rate))
         await stack.enter_async_context(running(workers))
@@ -308,6 +313,7 @@ async def running_engine(
                 workspace,
                 stop,
                 searchable=searchable,
+                turns=None if env.clock.warped else turns,  # an answer carries a real instant
                 alerts_to=alerts_to,
                 keeper=keeper,
                 retention=retention_of(settings) if settings is not None else None,

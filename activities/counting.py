@@ -25,6 +25,10 @@ class Counting(Interceptor):
         }
         self.failures = counter("failed_attempts", "Attempts that are made again, by activity", "activity")
 
+    def count_turn(self, status: str) -> None:
+        """Count an answer that was given before the workflow asked."""
+        self.answers[TAKE_TURN].labels(status).inc()
+
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         return _Counted(next, self)
 

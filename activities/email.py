@@ -13,9 +13,11 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import coded_errors
+from activities.following import following_turn
 from leadloop.contracts import SEND_MESSAGE, SendReply, SendRequest
 from leadloop.delivery.outbox import Outbox
 from leadloop.delivery.smtp import RetryLaterError
+from leadloop.inbox.turns.ahead import TurnsAhead
 
 _HEARTBEAT_SECONDS = 3.0
 _log = structlog.get_logger()
@@ -27,19 +29,22 @@ class EmailActivities:
     An attempt that Temporal gave up on runs to its end: a claimed message wants its record.
     """
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, turns: TurnsAhead | None = None) -> None:
+        """With `turns` it also takes the turn that follows."""
         self._outbox = outbox
+        self._turns = turns
         self._heartbeats = Heartbeats()
 
     @activity.defn(name=SEND_MESSAGE, no_thread_cancel_exception=True)
     def send_message(self, request: SendRequest) -> SendReply:
         """Take one message as far as it goes. Raises only where a later try may succeed."""
+        began = time.monotonic()
         with coded_errors(), self._heartbeats.during():
             try:
                 status = self._outbox.deliver(request.message_id, request.generation)
             except RetryLaterError as error:
                 raise ApplicationError(error.code, type="RetryLater") from None
-        return SendReply(status=status)
+            return SendReply(status=status, turn=following_turn(self._turns, request, began))
 
 
 class Heartbeats:

@@ -14,7 +14,7 @@ from temporalio.worker import (
     WorkflowInterceptorClassInput,
 )
 
-from leadloop.contracts import JOURNEY_PREFIX
+from leadloop.contracts import JOURNEY_PREFIX, enrolment_id_of
 from workflows.log_context import WorkflowLogContext
 
 
@@ -42,7 +42,7 @@ def _ids(request: object) -> dict[str, Any]:
     workflow_id = info.workflow_id or ""
     found: dict[str, Any] = {"attempt": info.attempt}
     if workflow_id.startswith(JOURNEY_PREFIX):
-        found["enrolment_id"] = workflow_id.removeprefix(JOURNEY_PREFIX)
+        found["enrolment_id"] = enrolment_id_of(workflow_id)
     for name, key in (("turn_no", "turn"), ("message_id", "message_id"), ("call_id", "call_id")):
         value = getattr(request, name, None)
         if value is not None:

@@ -96,10 +96,15 @@ class TurnReply(Wire):
     """Where the journey is and what it waits for, for Temporal's pages, as Markdown."""
     attributes: dict[str, str] = {}
     """The search attributes as they should be; empty where they are not registered."""
+    at: datetime | None = None
+    """Real instant of an answer that was given before the workflow asked."""
 
 
 class WakeSignal(Wire):
     reason: str = ""
+    generation: int = 0
+    turn: TurnReply | None = None
+    """The turn of this generation that was taken before the workflow asked; None where it has to ask."""
 
 
 class SendRequest(Wire):
@@ -114,6 +119,8 @@ class SendRequest(Wire):
 class SendReply(Wire):
     status: str
     """A `MessageStatus`, or `superseded`."""
+    turn: TurnReply | None = None
+    """The turn that followed, taken before the workflow asked; None where it has to ask."""
 
 
 class CallRequest(Wire):
@@ -126,6 +133,8 @@ class CallRequest(Wire):
 class CallReply(Wire):
     status: str
     """A `CallStatus`, or `superseded`."""
+    turn: TurnReply | None = None
+    """As in `SendReply`."""
 
 
 class JourneyResult(Wire):
@@ -197,6 +206,11 @@ JOURNEY_PREFIX = "journey-"
 def journey_workflow_id(enrolment_id: str) -> str:
     """Return the workflow id of a journey."""
     return f"{JOURNEY_PREFIX}{enrolment_id}"
+
+
+def enrolment_id_of(workflow_id: str) -> str:
+    """Return the journey that a workflow id names."""
+    return workflow_id.removeprefix(JOURNEY_PREFIX)
 
 
 def journeys_queue(workspace: str) -> str:

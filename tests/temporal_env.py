@@ -6,10 +6,11 @@ import asyncio
 import shutil
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.email import EmailActivities
+from activities.following import following_turn
 from activities.integrations import IntegrationActivities
 from activities.journey import JourneyActivities
 from activities.log_context import LogContext
@@ -45,7 +47,9 @@ from leadloop.delivery.tokens import Tokens
 from leadloop.inbox.applier import apply_once
 from leadloop.inbox.relaying.due import run_due
 from leadloop.inbox.relaying.relay import Relay
+from leadloop.inbox.turns.ahead import TurnsAhead
 from leadloop.inbox.turns.turn import EMAIL_PROVIDER
+from leadloop.inbox.turns.woken import WokenJourneys
 from leadloop.settings import Endpoint
 from leadloop.storage.environment import Environment
 from tests.factories import TEMPLATES, make_environment, make_publication, make_workspace
@@ -115,6 +119,7 @@ class FakeEmail:
 
     def __init__(self, env: Environment) -> None:
         self._env = env
+        self._turns = TurnsAhead(env)
         self.sent: list[str] = []
         self.away = False
         """Whether the server takes nothing: every attempt is tried again."""
@@ -123,9 +128,10 @@ class FakeEmail:
     def send_message(self, request: SendRequest) -> SendReply:
         if self.away:
             raise ApplicationError("connection_failed", type="RetryLater")
+        began = time.monotonic()
         mark_sent(self._env, request.message_id)
         self.sent.append(request.message_id)
-        return SendReply(status="sent")
+        return SendReply(status="sent", turn=following_turn(self._turns, request, began))
 
 
 @asynccontextmanager
@@ -140,9 +146,9 @@ async def running_workers(
     searchable: bool = False,
 ) -> AsyncIterator[None]:
     """Run the workers that `worker.py` runs, without its services."""
-    turns = JourneyActivities(env, searchable=searchable)
-    integrations = IntegrationActivities(calls or CallOutbox(env))
-    sender = EmailActivities(email) if isinstance(email, Outbox) else email
+    journeys, ahead = JourneyActivities(env, searchable=searchable), TurnsAhead(env, searchable)
+    integrations = IntegrationActivities(calls or CallOutbox(env), ahead)
+    sender = EmailActivities(email, ahead) if isinstance(email, Outbox) else email
     async with AsyncExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(8))
         await stack.enter_async_context(
@@ -150,7 +156,7 @@ async def running_workers(
                 client,
                 task_queue=journeys_queue(WORKSPACE),
                 workflows=[JourneyWorkflow],
-                activities=[turns.take_turn],
+                activities=[journeys.take_turn],
                 activity_executor=threads,
                 interceptors=[LogContext()],
                 workflow_runner=runner,
@@ -186,6 +192,10 @@ class Bench:
     env: Environment
     clock: ServerClock
     email: FakeEmail
+    woken: WokenJourneys = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.woken = WokenJourneys(TurnsAhead(self.env))
 
     @property
     def client(self) -> Client:
@@ -194,9 +204,9 @@ class Bench:
     async def serve(self) -> int:
         """Run applier, due rows and relay once; return how many wakes were sent."""
         self.clock.at(await self.server.get_current_time())
-        await asyncio.to_thread(apply_once, self.env)
+        await asyncio.to_thread(apply_once, self.env, self.woken)
         await asyncio.to_thread(run_due, self.env)
-        return await Relay(self.env, self.client, WORKSPACE).run_once()
+        return await Relay(self.env, self.client, WORKSPACE, woken=self.woken).run_once()
 
     async def skip(self, **units: float) -> None:
         """Let time pass on the server, then serve."""

@@ -36,6 +36,9 @@ MOST_TURNS = 500
 _HEARD_WHILE_BUSY = "wakes-heard-while-busy"
 """Patch: before it, a wake that came while a mail or call was tried again waited for its end."""
 
+_FRESH = timedelta(seconds=10)
+"""So old an answer may be that came before the question."""
+
 _NEVER = [TURN_GAP]
 _QUICK = RetryPolicy(
     initial_interval=timedelta(milliseconds=100),
@@ -55,18 +58,22 @@ class JourneyWorkflow:
     def __init__(self) -> None:
         self._wakes = 0
         self._heard = 0
+        self._told: WakeSignal | None = None
 
     @workflow.signal(name=WAKE_SIGNAL)
     def wake(self, signal: WakeSignal) -> None:
         """Look at the database again. Only a hint."""
         self._wakes += 1
+        if signal.turn is not None:
+            self._told = signal
 
     @workflow.run
     async def run(self, start: JourneyInput) -> JourneyResult:
         turn_no, turns = start.turn_no, 0
         asked: TurnReply | None = None
         while True:
-            reply = asked or await self._take_turn(start, turn_no)
+            reply = asked or self._answer(start, turn_no, is_first=turns == 0)
+            reply = reply or await self._take_turn(start, turn_no)
             asked = None
             if reply.status == "superseded" or reply.next.kind == "end":
                 return JourneyResult(outcome=reply.next.outcome or reply.status, turn_no=reply.turn_no)
@@ -81,6 +88,21 @@ class JourneyWorkflow:
             turns += 1
             if turns >= MOST_TURNS or workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(start.model_copy(update={"turn_no": turn_no}))
+
+    def _answer(self, start: JourneyInput, turn_no: int, *, is_first: bool = False) -> TurnReply | None:
+        """Return the turn that was taken for a wake, unless it is of no use any more.
+
+        A run that begins does not sleep on an answer: it may have been overtaken on its way, by a wake that
+        another run has heard.
+        """
+        told, self._told = self._told, None
+        if told is None or told.generation != start.generation:
+            return None
+        reply = _fresh(told.turn)
+        if reply is None or reply.turn_no < turn_no or (is_first and reply.next.kind == "wait"):
+            return None
+        self._heard += 1  # others may have come since: they are asked about
+        return reply
 
     async def _take_turn(self, start: JourneyInput, turn_no: int) -> TurnReply:
         self._heard = self._wakes
@@ -127,9 +149,8 @@ class JourneyWorkflow:
         while True:
             await workflow.wait_condition(lambda: activity.done() or self._wakes > self._heard)
             if activity.done() or not workflow.patched(_HEARD_WHILE_BUSY):
-                await activity
-                return None
-            reply = await self._take_turn(start, turn_no)
+                return _fresh((await activity).turn)
+            reply = self._answer(start, turn_no) or await self._take_turn(start, turn_no)
             if reply.status != "not_yet":
                 activity.cancel()
                 with suppress(ActivityError):
@@ -176,6 +197,21 @@ class JourneyWorkflow:
             )
         except TimeoutError:
             return
+
+
+def _fresh(reply: TurnReply | None) -> TurnReply | None:
+    """Return an answer that came before the question, as it is now; None where it is old.
+
+    After a reset the history holds answers that others have followed.
+    """
+    if reply is None or reply.at is None:
+        return None
+    age = workflow.now() - reply.at
+    if abs(age) > _FRESH:
+        return None
+    if reply.wait_seconds is None:
+        return reply
+    return reply.model_copy(update={"wait_seconds": reply.wait_seconds - age.total_seconds()})
 
 
 def _show(reply: TurnReply) -> None:

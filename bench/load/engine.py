@@ -5,13 +5,17 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 from sqlalchemy import event
 from sqlmodel import Session
+from temporalio import workflow
 
+from leadloop.contracts import TurnReply, enrolment_id_of
 from leadloop.delivery.outbox import Outbox
 from leadloop.delivery.render import Renderer
 from leadloop.delivery.smtp import SmtpSender
@@ -23,6 +27,7 @@ from leadloop.storage.database import is_announced
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment
 from worker import running_engine
+from workflows import journey
 
 _NOWHERE = 9
 _TAKEN = "bench_turns"
@@ -79,3 +84,27 @@ class TurnTimes:
             for turn in taken:
                 self.at.setdefault(turn, time.perf_counter())
             self._changed.notify_all()
+
+
+class HeardTimes:
+    """When the workflows of this process were told of each turn, on `time.perf_counter`."""
+
+    def __init__(self) -> None:
+        self._heads: dict[str, list[tuple[int, float]]] = defaultdict(list)
+
+    def of(self, enrolment_id: str, turn_no: int) -> float | None:
+        """Return when a workflow was told of this turn, or of a later one instead."""
+        return next((at for head, at in self._heads[enrolment_id] if head >= turn_no), None)
+
+    @contextmanager
+    def watched(self) -> Iterator[HeardTimes]:
+        """Note the turns while the block runs, where a workflow shows them."""
+        show = journey._show
+
+        def shown(reply: TurnReply) -> None:
+            enrolment_id = enrolment_id_of(workflow.info().workflow_id)
+            self._heads[enrolment_id].append((reply.turn_no, time.perf_counter()))
+            show(reply)
+
+        with patch.object(journey, "_show", shown):
+            yield self

@@ -16,6 +16,7 @@ from sqlmodel import Session, col, select
 from leadloop.inbox.apply import Application
 from leadloop.inbox.lead_rows import read_ahead
 from leadloop.inbox.relaying.wakes import gather_wakes
+from leadloop.inbox.turns.woken import WokenJourneys
 from leadloop.scoring.ledger import gather_lines
 from leadloop.storage.database import (
     DatabaseAwayError,
@@ -36,6 +37,8 @@ _LOOKED_AT = 1000
 """Pending events of which the leads are taken in one round."""
 _FLOOD = 200
 """So many of them of one lead are a flood."""
+_BACKLOG = 250
+"""Leads with pending events. Where there are more, their events come before the turns of journeys."""
 _OF_A_FLOOD = 500
 """Events of a flood that one transaction applies: so long others wait, on SQLite for each write."""
 
@@ -59,18 +62,22 @@ def pending_leads(env: Environment) -> tuple[list[str], list[str]]:
     return [one for one in found if one not in floods], floods
 
 
-def apply_once(env: Environment) -> int:
+def apply_once(env: Environment, woken: WokenJourneys | None = None) -> int:
     """Apply what is pending now, and is not being applied by somebody else; return the number of events.
 
-    Of a lead with a flood of events it applies some, behind all others: nobody waits for the rest.
+    Of a lead with a flood of events it applies some, behind all others: nobody waits for the rest. `woken`
+    takes the turns of journeys that this wakes, but for those of leads that are taken one by one, and not
+    while there is a backlog.
     """
     waiting, floods = pending_leads(env)
+    if len(waiting) > _BACKLOG:
+        woken = None
     applied, held = 0, list[tuple[str, int | None]]()
     chunks = [
         (waiting[first : first + _LEADS_AT_ONCE], None) for first in range(0, len(waiting), _LEADS_AT_ONCE)
     ]
     for leads, most in [*chunks, *(([one], _OF_A_FLOOD) for one in floods)]:
-        count, others = _apply_chunk(env, leads, most)
+        count, others = _apply_chunk(env, leads, most, woken)
         applied += count
         held += [(one, most) for one in others]
     if held and not applied:  # nothing is left but what others hold: wait for the oldest
@@ -95,14 +102,16 @@ def apply_lead(env: Environment, lead_id: str, most: int | None = None) -> int:
         return _park(env, lead_id)
 
 
-def _apply_chunk(env: Environment, lead_ids: Sequence[str], most: int | None) -> tuple[int, list[str]]:
+def _apply_chunk(
+    env: Environment, lead_ids: Sequence[str], most: int | None, woken: WokenJourneys | None
+) -> tuple[int, list[str]]:
     """Apply the pending events of several leads; return how many, and the leads that others hold.
 
     All or nothing: where one event cannot be applied, or something else is locked, nothing is written,
     and the leads are taken one by one.
     """
     try:
-        return _apply_together(env, lead_ids, most)
+        return _apply_together(env, lead_ids, most, woken)
     except OperationalError as error:  # the database's fault (gone), not an event's: try again
         if not gave_up(error):
             raise
@@ -111,11 +120,16 @@ def _apply_chunk(env: Environment, lead_ids: Sequence[str], most: int | None) ->
         raise
     except Exception as error:
         reason = type(error).__name__
+    finally:
+        if woken is not None:
+            woken.take()
     _log.info("leads_taken_one_by_one", leads=len(lead_ids), reason=reason)
     return sum(apply_lead(env, lead_id, most) for lead_id in lead_ids), []
 
 
-def _apply_together(env: Environment, lead_ids: Sequence[str], most: int | None) -> tuple[int, list[str]]:
+def _apply_together(
+    env: Environment, lead_ids: Sequence[str], most: int | None, woken: WokenJourneys | None
+) -> tuple[int, list[str]]:
     applied = 0
     with env.database.write() as session:
         give_up_waiting(session, _PATIENCE)
@@ -126,10 +140,12 @@ def _apply_together(env: Environment, lead_ids: Sequence[str], most: int | None)
         stored = env.publications.current(session)
         now = env.clock.now()
         rows = read_ahead(session, stored.publication, leads, now, most)
-        with gather_wakes(session), gather_lines(session):
+        with gather_wakes(session) as wakes, gather_lines(session):
             for lead in leads:
                 application = Application(session, env, lead, now, stored=stored, rows=rows[lead.id])
                 applied += application.apply_unguarded()
+        if woken is not None:
+            woken.expect({row["token"]: enrolment_id for enrolment_id, row in wakes.items()})
     applied += sum(apply_lead(env, one, most) for one in left if merged.get(one, True))
     return applied, [one for one in left if not merged.get(one, True)]
 

@@ -30,7 +30,9 @@ from leadloop.inbox.recovery.watermark import WatermarkKeeper
 from leadloop.inbox.relaying.due import earliest_due, run_due
 from leadloop.inbox.relaying.relay import Relay
 from leadloop.inbox.relaying.wakes import WAKES
+from leadloop.inbox.turns.ahead import TurnsAhead
 from leadloop.inbox.turns.editions import EDITIONS, run_editions
+from leadloop.inbox.turns.woken import WokenJourneys
 from leadloop.inbox.watch import Watch
 from leadloop.scoring.reading import DUES
 from leadloop.settings import Endpoint
@@ -59,20 +61,23 @@ async def run_services(
     stop: asyncio.Event,
     *,
     searchable: bool = False,
+    turns: TurnsAhead | None = None,
     alerts_to: Endpoint | None = None,
     keeper: WatermarkKeeper | None = None,
     retention: Retention | None = None,
 ) -> None:
     """Run all loops until `stop` is set. A loop that fails waits a little and goes on.
 
-    `searchable`: the search attributes of journeys are registered on the server. Alerts are posted
-    to `alerts_to`. Without `retention` nothing is pruned.
+    `searchable`: the search attributes of journeys are registered on the server. `turns` takes the turns
+    of journeys that events wake. Alerts are posted to `alerts_to`. Without `retention` nothing is
+    pruned.
     The applier, the due rows and the backfill have a thread each: handing every round to a thread pool
     would cost more than most rounds do.
     """
     poll = _WARPED_POLL_SECONDS if env.clock.warped else _POLL_SECONDS
     apart = 0.0 if env.clock.warped else _ROUND_SECONDS
-    relay = Relay(env, client, workspace, searchable)
+    woken = WokenJourneys(turns) if turns is not None else None
+    relay = Relay(env, client, workspace, searchable, woken)
     keeper = keeper or WatermarkKeeper(env, client, workspace)
     dues = Watch(env, DUES, lambda: earliest_due(env))
     posts = AlertPosts(env, alerts_to)
@@ -98,7 +103,7 @@ async def run_services(
 
     await asyncio.gather(
         halt_threads(),
-        _in_thread("applier", lambda: apply_once(env), env, _POLL_SECONDS, halt, EVENTS, apart),
+        _in_thread("applier", lambda: apply_once(env, woken), env, _POLL_SECONDS, halt, EVENTS, apart),
         _in_thread("due", run_dues, env, poll, halt),
         _in_thread("editions", lambda: run_editions(env), env, _BACKFILL_SECONDS, halt, EDITIONS),
         _in_thread("operations", lambda: run_operations(env), env, _BACKFILL_SECONDS, halt, OPERATIONS),

@@ -137,6 +137,12 @@ class Database:
         """Return how many transactions of this process announced a topic so far."""
         return self._news.get(topic, 0)
 
+    def tell(self, topic: str) -> None:
+        """Announce a topic at once, not with a transaction."""
+        with self._changed:
+            self._news[topic] = self._news.get(topic, 0) + 1
+            self._changed.notify_all()
+
     def wait_for_news(self, topic: str, seen: int, seconds: float) -> None:
         """Wait until a transaction announces the topic after `seen`, or the time is over.
 

@@ -41,6 +41,7 @@ def _name(path: Path) -> str:
         ("first", SHAPES),
         ("described", SHAPES | {"moved"}),
         ("caught", {"database_hung", "watermark"}),
+        ("answered", SHAPES - {"database_away"} | {"moved"}),
     ],
 )
 def test_there_are_histories(batch: str, shapes: set[str]) -> None:
@@ -61,6 +62,13 @@ def test_there_are_histories(batch: str, shapes: set[str]) -> None:
 )
 def test_history_shows_what_its_name_says(history: str, text: str) -> None:
     assert text in _text(FOLDER / f"{history}.json")
+
+
+@pytest.mark.parametrize("shape", ["clicked", "sold", "unsubscribed"])
+def test_history_of_an_answered_journey_holds_its_answers_and_no_question(shape: str) -> None:
+    text = _text(FOLDER / "answered" / f"{shape}.json")
+    assert "EVENT_TYPE_MARKER_RECORDED" not in text
+    assert any('"turn":{"status":"committed"' in payload for payload in _payloads(json.loads(text)))
 
 
 def test_history_of_a_move_changes_a_search_attribute() -> None:

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, text
 from sqlalchemy import event as listening
-from sqlalchemy import text
 from sqlmodel import col, func, select
 
 from leadloop.inbox import applier
 from leadloop.inbox.applier import apply_once
 from leadloop.inbox.ingestion.ingest import IncomingEvent, ingest
+from leadloop.inbox.turns.ahead import TurnsAhead
+from leadloop.inbox.turns.woken import WokenJourneys
 from leadloop.language import plan as p
 from leadloop.storage.database import Database, lock_lead
 from leadloop.storage.environment import Environment
@@ -224,9 +226,7 @@ def test_chunk_gives_up_rather_than_wait_in_a_circle(
     tmp_path: Path, clock: ManualClock, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody holds a company that an entry asks for, and then wants a lead that the chunk holds."""
-    monkeypatch.setattr(
-        applier, "_PATIENCE", timedelta(seconds=0.6)
-    )  # less than PostgreSQL's deadlock_timeout
+    monkeypatch.setattr(applier, "_PATIENCE", timedelta(seconds=3))  # the other one must come meanwhile
     entry = scenario(VIEW, people=2)
     env = world(tmp_path, clock, entry, url=postgresql_url)
     first = add_lead(env, company="株式会社テスト")
@@ -235,10 +235,13 @@ def test_chunk_gives_up_rather_than_wait_in_a_circle(
     second = add_lead(env, company_id=company_id)
     for lead in (first, second):
         _view(env, lead)
+
+    @listening.listens_for(env.database.engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.execute(text("SET LOCAL deadlock_timeout = '60s'"))  # else PostgreSQL ends the circle
+
     with ThreadPoolExecutor(1) as threads:
         with env.database.write() as session:
-            # On a busy machine it would else find the circle before the chunk gives up.
-            session.connection().execute(text("SET LOCAL deadlock_timeout = '60s'"))
             session.exec(select(Company.id).where(Company.id == company_id).with_for_update()).one()
             applying = threads.submit(apply_once, env)
             _until_somebody_waits(env)  # the chunk has its leads, and waits for the company
@@ -264,6 +267,26 @@ def test_applier_waits_for_a_lead_that_is_all_that_is_left(
             _until_somebody_waits(env)
         assert left.result(_LONGEST) == 1
     assert {row.applied_at for row in events(env, "page_viewed")} == {clock.now()}
+    env.database.close()
+
+
+def test_turn_whose_lead_somebody_holds_is_left_to_its_workflow(
+    tmp_path: Path, clock: ManualClock, postgresql_url: str
+) -> None:
+    env = world(tmp_path, clock, scenario(VIEW), url=postgresql_url)
+    journeys_woken = WokenJourneys(TurnsAhead(env))
+    _view(env, add_lead(env))
+    apply_once(env)
+    (journey,) = journeys(env)
+    journeys_woken.expect({"token": journey.id})
+    with ThreadPoolExecutor(1) as threads, env.database.write() as session:
+        lock_lead(session, journey.lead_id)
+        threads.submit(journeys_woken.take).result(30)
+    assert journeys(env)[0].turn_no == 0
+    assert not journeys_woken.is_expected("token")
+    journeys_woken.expect({"token": journey.id})
+    journeys_woken.take()
+    assert journeys(env)[0].turn_no == 1
     env.database.close()
 
 

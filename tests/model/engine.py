@@ -165,8 +165,12 @@ class Engine(People):
 
     def serve(self) -> int:
         """Run what runs beside the workers once; return how much it moved."""
-        loops = (apply_once, run_due, run_operations, run_editions)
+        loops = (self.apply, run_due, run_operations, run_editions)
         return sum(self.surviving(lambda: loop(self.env)) for loop in loops)  # noqa: B023
+
+    def apply(self, env: Environment) -> int:
+        """Apply what is pending; return the number of events."""
+        return apply_once(env)
 
     def _go_on(self, journey: Enrolment) -> bool:
         following = journey.next

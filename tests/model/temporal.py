@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -26,6 +26,7 @@ from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
+from activities.following import following_turn
 from activities.journey import JourneyActivities
 from leadloop.contracts import (
     MAKE_CALL,
@@ -45,12 +46,16 @@ from leadloop.contracts import (
     journey_workflow_id,
     journeys_queue,
 )
+from leadloop.inbox.applier import apply_once
 from leadloop.inbox.operations.sending import KILL_SWITCH, is_stopped
 from leadloop.inbox.recovery.sweeper import sweep
 from leadloop.inbox.relaying.relay import Relay
+from leadloop.inbox.turns.ahead import TurnsAhead
 from leadloop.inbox.turns.causes import cause_of
 from leadloop.inbox.turns.turn import EMAIL_PROVIDER
+from leadloop.inbox.turns.woken import WokenJourneys
 from leadloop.language import plan as p
+from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Call, CallStatus, Enrolment, Event, Message, MessageStatus, Wake
 from tests import temporal_env
 from tests.factories import ManualClock
@@ -100,19 +105,21 @@ class Stage:
 
     @activity.defn(name=SEND_MESSAGE, no_thread_cancel_exception=True)
     def send_message(self, request: SendRequest) -> SendReply:
-        assert self.engine is not None
-        status = self.engine.hand_over(request.message_id, request.generation)
+        engine, began = self.engine, time.monotonic()
+        assert engine is not None
+        status = engine.hand_over(request.message_id, request.generation)
         if status == WAITS:
             raise ApplicationError(KILL_SWITCH)
-        return SendReply(status=status)
+        with self._mortal(engine):
+            return SendReply(status=status, turn=following_turn(engine.ahead, request, began))
 
     @activity.defn(name=MAKE_CALL, no_thread_cancel_exception=True)
     def make_call(self, request: CallRequest) -> CallReply:
-        engine = self.engine
+        engine, began = self.engine, time.monotonic()
         assert engine is not None
-        return CallReply(
-            status=engine.surviving(lambda: engine.calls.make(request.call_id, request.generation))
-        )
+        status = engine.surviving(lambda: engine.calls.make(request.call_id, request.generation))
+        with self._mortal(engine):
+            return CallReply(status=status, turn=following_turn(engine.ahead, request, began))
 
     @contextmanager
     def _mortal(self, engine: Engine) -> Iterator[None]:
@@ -165,8 +172,20 @@ async def _stage(loop: asyncio.AbstractEventLoop) -> AsyncIterator[Stage]:
         yield one
 
 
+@dataclass(frozen=True)
+class _OnServerTime(TurnsAhead):
+    """Answers are as old as the server's time says, which is ahead of the test's clock."""
+
+    server_time: Callable[[], datetime] = field(kw_only=True)
+
+    def take(self, request: TurnRequest, patience: timedelta | None = None) -> TurnReply | None:
+        if patience is not None:  # asked by the applier
+            request = request.model_copy(update={"now": self.server_time()})
+        return super().take(request, patience)
+
+
 class TemporalEngine(Engine):
-    """An engine whose turns are asked for by workflows."""
+    """An engine whose turns are asked for by workflows, or taken ahead for them."""
 
     in_order = False
 
@@ -176,7 +195,9 @@ class TemporalEngine(Engine):
         super().__init__(database, publication, opted_in)
         self.turns = JourneyActivities(self.env)
         self._stage = on
-        self._relay = Relay(self.env, on.client, WORKSPACE)
+        self.ahead = _OnServerTime(self.env, server_time=lambda: on.run(on.server.get_current_time()))
+        self._woken = WokenJourneys(self.ahead)
+        self._relay = Relay(self.env, on.client, WORKSPACE, woken=self._woken)
         self._lose_wakes = False
         self._sweeps = 0
         on.engine = self
@@ -185,6 +206,9 @@ class TemporalEngine(Engine):
         """Return whether a journey is one of this example."""
         with self.database.read() as session:
             return session.get(Enrolment, enrolment_id) is not None
+
+    def apply(self, env: Environment) -> int:
+        return apply_once(env, self._woken)
 
     # --- time and rest
 

@@ -25,7 +25,9 @@ from leadloop.contracts import SEARCH_ATTRIBUTES, WAKE_SIGNAL, WakeSignal, journ
 from leadloop.embedded.temporal_server import find_program
 from leadloop.inbox.applier import apply_once
 from leadloop.inbox.relaying.relay import Relay
+from leadloop.inbox.turns.ahead import TurnsAhead
 from leadloop.inbox.turns.editions import apply_edition, run_editions
+from leadloop.inbox.turns.woken import WokenJourneys
 from leadloop.language import plan as p
 from leadloop.storage.environment import Environment
 from leadloop.storage.publications import publish
@@ -62,7 +64,8 @@ class Live:
 
     def __init__(self, env: Environment, client: Client, searchable: bool) -> None:
         self.env, self.client = env, client
-        self.relay = Relay(env, client, WORKSPACE, searchable)
+        self.woken = WokenJourneys(TurnsAhead(env, searchable))
+        self.relay = Relay(env, client, WORKSPACE, searchable, self.woken)
 
     async def enter(self) -> Enrolment:
         report(
@@ -83,7 +86,7 @@ class Live:
 
     async def until(self, reached: Callable[[], bool]) -> None:
         for _ in range(600):
-            await asyncio.to_thread(apply_once, self.env)
+            await asyncio.to_thread(apply_once, self.env, self.woken)
             await self.relay.run_once()
             if reached():
                 return
@@ -144,14 +147,12 @@ SENT_AND_WAITING = [
     T.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
     T.EVENT_TYPE_WORKFLOW_TASK_STARTED,
     T.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
-    T.EVENT_TYPE_MARKER_RECORDED,
     T.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED,
     T.EVENT_TYPE_ACTIVITY_TASK_STARTED,
     T.EVENT_TYPE_ACTIVITY_TASK_COMPLETED,
     T.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
     T.EVENT_TYPE_WORKFLOW_TASK_STARTED,
     T.EVENT_TYPE_WORKFLOW_TASK_COMPLETED,
-    T.EVENT_TYPE_MARKER_RECORDED,
     T.EVENT_TYPE_TIMER_STARTED,
 ]
 """A mail and a wait: nothing of this is for the pages alone."""

@@ -43,6 +43,7 @@ from leadloop.inbox.relaying.pace import Pace
 from leadloop.inbox.relaying.priorities import task_priority
 from leadloop.inbox.turns.description import search_attributes, static_details
 from leadloop.inbox.turns.turn import TURNS
+from leadloop.inbox.turns.woken import WokenJourneys
 from leadloop.inbox.watch import Watch
 from leadloop.storage.environment import Environment
 from leadloop.storage.partial import is_running
@@ -70,6 +71,12 @@ class _Call:
     attributes: dict[str, str]
     details: str
     priority: Priority
+    signal: WakeSignal
+
+    @property
+    def first_turn(self) -> int:
+        """Return the turn that a workflow is to ask for that begins with this call."""
+        return self.signal.turn.turn_no if self.signal.turn is not None else self.turn_no + 1
 
 
 @dataclass
@@ -81,8 +88,10 @@ class Relay:
     workspace: str
     searchable: bool = False
     """The search attributes are registered; turns false for good where the server says otherwise."""
+    woken: WokenJourneys | None = None
+    """Has the turns that were taken for wakes of this process."""
     pace: Pace = field(default_factory=Pace)
-    _woken: dict[tuple[str, int], float] = field(default_factory=dict)
+    _woken_at: dict[tuple[str, int], float] = field(default_factory=dict)
     _sent: dict[str, str] = field(default_factory=dict)
     """Wakes that were sent and are not deleted yet: token by enrolment."""
     _deleting: asyncio.Task[None] | None = None
@@ -164,7 +173,7 @@ class Relay:
         with self.env.database.read() as session:
             if is_restored(session):  # no turn is taken: whoever is woken now would come back in a minute
                 return []
-            asked = [wake for wake in _next_wakes(session) if self._sent.get(wake.enrolment_id) != wake.token]
+            asked = [wake for wake in _next_wakes(session) if self._is_ready(wake)]
             wakes = _with_journeys(session, asked)
             calls = [self._call(session, enrolment, wake) for wake, enrolment in wakes]
             if due:
@@ -179,6 +188,12 @@ class Relay:
                 )
         return calls
 
+    def _is_ready(self, wake: Wake) -> bool:
+        """Return whether a wake is to be sent now: it was not sent before, and no answer is about to come."""
+        if self._sent.get(wake.enrolment_id) == wake.token:
+            return False
+        return self.woken is None or not self.woken.is_expected(wake.token)
+
     def _earliest_due(self) -> datetime | None:
         """Return when the next journey is due; on real time Temporal's own timers wake it."""
         if not self.env.clock.warped:
@@ -192,11 +207,11 @@ class Relay:
         calls = []
         for row in rows:
             key = (row.id, row.turn_no)
-            if present - self._woken.get(key, -_AGAIN_SECONDS) >= _AGAIN_SECONDS:
-                self._woken[key] = present
+            if present - self._woken_at.get(key, -_AGAIN_SECONDS) >= _AGAIN_SECONDS:
+                self._woken_at[key] = present
                 calls.append(self._call(session, row, None))
-        if len(self._woken) > 50_000:
-            self._woken = {k: at for k, at in self._woken.items() if present - at < _AGAIN_SECONDS}
+        if len(self._woken_at) > 50_000:
+            self._woken_at = {k: at for k, at in self._woken_at.items() if present - at < _AGAIN_SECONDS}
         return calls
 
     def _call(self, session: Session, enrolment: Enrolment, wake: Wake | None) -> _Call:
@@ -211,18 +226,29 @@ class Relay:
             search_attributes(enrolment),
             static_details(enrolment),
             task_priority(self.env.publications.plan(enrolment.plan_digest, session)),
+            self.woken.signal(wake.token) if self.woken is not None and wake is not None else WakeSignal(),
         )
 
     async def _send(self, call: _Call) -> bool:
-        if call.finished:
-            return True
         try:
-            await self._start_searchable(call)
+            if call.finished:
+                await self._tell_of_end(call)
+            else:
+                await self._start_searchable(call)
         except RPCError as error:
             self.pace.refuse(error.status)
             _log.warning("wake_failed", enrolment_id=call.enrolment_id, status=error.status.name)
             return False
         return True
+
+    async def _tell_of_end(self, call: _Call) -> None:
+        """Wake the workflow of a journey that took its last turn, where there is one that waits."""
+        handle = self.client.get_workflow_handle(journey_workflow_id(call.enrolment_id))
+        try:
+            await handle.signal(WAKE_SIGNAL, call.signal, rpc_timeout=_CALL_LIMIT)
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise
 
     async def _start_searchable(self, call: _Call) -> None:
         """Start or wake it with search attributes, or without where the server does not take them."""
@@ -239,7 +265,7 @@ class Relay:
 
     async def _start(self, call: _Call, attributes: TypedSearchAttributes | None) -> None:
         start = JourneyInput(
-            enrolment_id=call.enrolment_id, generation=call.generation, turn_no=call.turn_no + 1
+            enrolment_id=call.enrolment_id, generation=call.generation, turn_no=call.first_turn
         )
         policy = (
             WorkflowIDConflictPolicy.TERMINATE_EXISTING
@@ -255,7 +281,7 @@ class Relay:
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             id_conflict_policy=policy,
             start_signal=None if call.restart else WAKE_SIGNAL,
-            start_signal_args=() if call.restart else (WakeSignal(),),
+            start_signal_args=() if call.restart else (call.signal,),
             search_attributes=attributes,
             static_summary=call.scenario,
             static_details=call.details,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -37,11 +37,11 @@ def ask_wake(session: Session, enrolment_id: str, now: datetime, restart: bool =
 
 
 @contextmanager
-def gather_wakes(session: Session) -> Iterator[None]:
-    """Write the wakes that are asked for in the block by one statement at its end."""
+def gather_wakes(session: Session) -> Iterator[Mapping[str, Mapping[str, Any]]]:
+    """Write the wakes that are asked for in the block by one statement at its end; yield them by journey."""
     gathered = session.info[_GATHERED] = dict[str, dict[str, Any]]()
     try:
-        yield
+        yield gathered
     finally:
         del session.info[_GATHERED]
     if gathered:

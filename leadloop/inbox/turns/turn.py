@@ -7,7 +7,7 @@ start leads to its one question, "may turn n be taken?", so late, lost and doubl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from leadloop.contracts import Next, TurnReply, TurnRequest
@@ -18,7 +18,7 @@ from leadloop.inbox.turns.causes import cause_of, due_of
 from leadloop.inbox.turns.description import describe, search_attributes
 from leadloop.inbox.turns.taking import TURNS, Taking
 from leadloop.inbox.turns.walking import EMAIL_PROVIDER
-from leadloop.storage.database import lock_enrolment, lock_lead_of
+from leadloop.storage.database import give_up_waiting, lock_enrolment, lock_lead_of
 from leadloop.storage.environment import Environment
 from leadloop.storage.switches import read_switches
 from leadloop.storage.tables import Enrolment, EnrolmentStatus
@@ -35,12 +35,15 @@ class TurnGapError(Exception):
     """A turn beyond head + 1 was asked for: the workflow and the database disagree."""
 
 
-def take_turn(env: Environment, request: TurnRequest) -> TurnReply:
+def take_turn(env: Environment, request: TurnRequest, patience: timedelta | None = None) -> TurnReply:
     """Take turn `turn_no` if it is due, or say what the journey waits for.
 
-    Raises `TurnGapError` for a turn beyond head + 1, `RowMissingError` for an unknown journey.
+    Raises `TurnGapError` for a turn beyond head + 1, `RowMissingError` for an unknown journey, and what
+    `gave_up` knows where a lock is not free within `patience`; without it, it waits.
     """
     with env.database.write() as session:
+        if patience is not None:
+            give_up_waiting(session, patience)
         lead = lock_lead_of(session, request.enrolment_id)
         enrolment = lock_enrolment(session, request.enrolment_id)
         read_switches(session, RESTORED, pause_key(enrolment.scenario))
