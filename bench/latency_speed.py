@@ -17,9 +17,7 @@ import statistics
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable
 from concurrent.futures import Future
-from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -102,18 +100,10 @@ async def measure(env: Environment, rate: int, seconds: int) -> Found:
             await asyncio.to_thread(times.wait_for, len(journeys) + count, _LONGEST)
             # Of a journey's last turn its workflow shows nothing.
             going_on = {key: at for key, at in accepted.items() if key[1] <= _EVENTS_EACH}
-            await _all_heard(heard, going_on)
+            await asyncio.to_thread(heard.wait_for, going_on, _LONGEST)
     turns = sorted(times.at[key] - at for key, at in accepted.items() if key in times.at)
     told = sorted((heard.of(*key) or at + _LONGEST) - at for key, at in going_on.items())
     return Found(turns, told, count, count / took)
-
-
-async def _all_heard(heard: HeardTimes, accepted: Iterable[tuple[str, int]]) -> None:
-    """Wait until every workflow was told of its turn."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_LONGEST):
-            while any(heard.of(*key) is None for key in accepted):  # noqa: ASYNC110
-                await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def _report(

@@ -7,7 +7,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -231,12 +231,20 @@ class Bench:
     async def until_asleep(self, enrolment_id: str) -> None:
         """Wait until the journey's workflow has set its timer. The test server's time can stand still for
         ever after a workflow is terminated in the middle of a task."""
+        await self.until_history(
+            enrolment_id, lambda events: events[-1].HasField("timer_started_event_attributes")
+        )
+
+    async def until_history(
+        self, enrolment_id: str, reached: Callable[[Sequence[Any]], bool]
+    ) -> Sequence[Any]:
+        """Wait until a condition on the events of the journey's workflow holds; return them."""
         for _ in range(200):
-            history = await self.journey(enrolment_id).fetch_history()
-            if history.events[-1].HasField("timer_started_event_attributes"):
-                return
+            events = (await self.journey(enrolment_id).fetch_history()).events
+            if reached(events):
+                return events
             await asyncio.sleep(0.02)
-        raise AssertionError("the workflow did not set a timer")
+        raise AssertionError("the workflow did not get there")
 
     async def until_closed(self, enrolment_id: str) -> WorkflowExecutionStatus:
         """Serve until the journey's workflow is closed; return how."""

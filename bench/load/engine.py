@@ -6,7 +6,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from unittest.mock import patch
@@ -90,11 +90,17 @@ class HeardTimes:
     """When the workflows of this process were told of each turn, on `time.perf_counter`."""
 
     def __init__(self) -> None:
+        self._changed = threading.Condition()
         self._heads: dict[str, list[tuple[int, float]]] = defaultdict(list)
 
     def of(self, enrolment_id: str, turn_no: int) -> float | None:
         """Return when a workflow was told of this turn, or of a later one instead."""
         return next((at for head, at in self._heads[enrolment_id] if head >= turn_no), None)
+
+    def wait_for(self, turns: Collection[tuple[str, int]], seconds: float) -> bool:
+        """Wait until all these turns were told of; False where the time is over."""
+        with self._changed:
+            return self._changed.wait_for(lambda: all(self.of(*turn) is not None for turn in turns), seconds)
 
     @contextmanager
     def watched(self) -> Iterator[HeardTimes]:
@@ -103,7 +109,9 @@ class HeardTimes:
 
         def shown(reply: TurnReply) -> None:
             enrolment_id = enrolment_id_of(workflow.info().workflow_id)
-            self._heads[enrolment_id].append((reply.turn_no, time.perf_counter()))
+            with self._changed:
+                self._heads[enrolment_id].append((reply.turn_no, time.perf_counter()))
+                self._changed.notify_all()
             show(reply)
 
         with patch.object(journey, "_show", shown):

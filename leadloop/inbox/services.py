@@ -69,8 +69,7 @@ async def run_services(
     """Run all loops until `stop` is set. A loop that fails waits a little and goes on.
 
     `searchable`: the search attributes of journeys are registered on the server. `turns` takes the turns
-    of journeys that events wake. Alerts are posted to `alerts_to`. Without `retention` nothing is
-    pruned.
+    of journeys that events wake. Alerts are posted to `alerts_to`. Without `retention` nothing is pruned.
     The applier, the due rows and the backfill have a thread each: handing every round to a thread pool
     would cost more than most rounds do.
     """

@@ -12,6 +12,7 @@ from leadloop.delivery.render import Renderer
 from leadloop.delivery.smtp import SmtpSender
 from leadloop.delivery.tokens import Tokens
 from leadloop.language import plan as p
+from leadloop.storage.environment import Environment
 from tests.delivery.sink import Sink
 from tests.factories import TEMPLATES
 from tests.inbox.driver import mails, settle
@@ -37,7 +38,11 @@ def test_notify_is_a_mail_within_the_house(tmp_path: Path, sink: Sink) -> None:
     with Renderer() as renderer:
         sender = SmtpSender("127.0.0.1", sink.port, security="none")
         outbox = Outbox(env, renderer, sender, Tokens(env.keys), "https://leadloop.example")
-        settle(env, deliver=lambda _, message_id: outbox.deliver(message_id, 1))  # type: ignore[arg-type]
+
+        def deliver(_: Environment, message_id: str) -> None:
+            outbox.deliver(message_id, 1)
+
+        settle(env, deliver)
         sender.close()
     assert row_of(env, journey.id).outcome == p.COMPLETED
     (notice,) = mails(env, "notice")

@@ -94,6 +94,11 @@ def turn(env: Environment, enrolment_id: str, turn_no: int, generation: int = 1)
     )
 
 
+def click(env: Environment, journey: Enrolment) -> None:
+    """The lead of a journey clicks in the first mail that there is."""
+    report(env, "email_clicked", lead_id=journey.lead_id, message_id=mails(env)[0].id, source="tracking")
+
+
 def settle(env: Environment, deliver: Deliver = mark_sent, call: Deliver = mark_done) -> None:
     """Apply events, run what is due and take every turn that may be taken, until nothing moves."""
     for _ in range(200):

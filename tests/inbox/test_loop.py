@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlmodel import select
+from sqlmodel import col, select
 
 from leadloop.inbox.apply import Application
 from leadloop.inbox.effects.recycling import begin_cycle
@@ -44,7 +44,7 @@ def _heat(env: Environment, lead_id: str) -> None:
 
 def _offer(env: Environment) -> Offer:
     with env.database.read() as session:
-        offer = session.exec(select(Offer).order_by(Offer.id.desc())).first()  # type: ignore[attr-defined]
+        offer = session.exec(select(Offer).order_by(col(Offer.id).desc())).first()
     assert offer is not None
     return offer
 

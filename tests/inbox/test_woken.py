@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -36,6 +37,12 @@ def _ask_for_paper(env: Environment, name: str = "taro") -> None:
         env, "form_submitted", email=f"{name}@kaisha.example", properties={"form": "whitepaper"},
         identity={"consent": True}, source="form", trust="verified",
     )  # fmt: skip
+
+
+def _relay(env: Environment, journeys_woken: WokenJourneys) -> Relay:
+    """A relay that sends nothing."""
+    client: Any = None
+    return Relay(env, client, "acme", woken=journeys_woken)
 
 
 def _tokens(env: Environment) -> list[str]:
@@ -126,7 +133,7 @@ def test_answers_of_wakes_that_others_sent_are_forgotten(
 def test_relay_waits_for_an_answer_that_is_about_to_come(
     env: Environment, journeys_woken: WokenJourneys
 ) -> None:
-    relay = Relay(env, None, "acme", woken=journeys_woken)  # type: ignore[arg-type]
+    relay = _relay(env, journeys_woken)
     found: list[tuple[int, bool]] = []
 
     def take_turn(*_: object) -> TurnReply:
@@ -143,7 +150,7 @@ def test_relay_waits_for_an_answer_that_is_about_to_come(
 
 
 def test_wake_need_not_wait_for_the_turns_of_others(env: Environment, journeys_woken: WokenJourneys) -> None:
-    relay = Relay(env, None, "acme", woken=journeys_woken)  # type: ignore[arg-type]
+    relay = _relay(env, journeys_woken)
     ready: list[int] = []
 
     def take_turn(*_: object) -> TurnReply:
@@ -178,8 +185,8 @@ def test_turns_are_not_tried_one_by_one_where_the_database_is_away(
 def test_relay_sends_the_answer_with_its_wake(env: Environment, journeys_woken: WokenJourneys) -> None:
     _ask_for_paper(env)
     apply_once(env, journeys_woken)
-    (call,) = Relay(env, None, "acme", woken=journeys_woken)._collect()  # type: ignore[arg-type]
+    (call,) = _relay(env, journeys_woken)._collect()
     assert call.signal.turn is not None
     assert (call.signal.turn.turn_no, call.signal.generation) == (1, 1)
-    (again,) = Relay(env, None, "acme", woken=journeys_woken)._collect()  # type: ignore[arg-type]
+    (again,) = _relay(env, journeys_woken)._collect()
     assert again.signal.turn is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from leadloop.inbox.turns.ahead import TurnsAhead
 from leadloop.language import plan as p
 from leadloop.storage.tables import Enrolment, Wake
 from tests.delivery.receiver import Receiver
-from tests.inbox.driver import journeys, mails, mark_sent, report
+from tests.inbox.driver import click, journeys, mails, mark_sent, report
 from tests.inbox.played import rest
 from tests.temporal_env import WORKSPACE, Bench, bench_of, calls_to, running_workers
 
@@ -53,25 +54,18 @@ async def _enter(bench: Bench) -> Enrolment:
     return journey
 
 
-def _click(bench: Bench, journey: Enrolment) -> None:
-    report(
-        bench.env,
-        "email_clicked",
-        lead_id=journey.lead_id,
-        message_id=mails(bench.env)[0].id,
-        source="tracking",
-    )
-
-
 def _waits(bench: Bench, turn_no: int = 2) -> bool:
     (journey,) = journeys(bench.env)
     return (journey.turn_no, journey.next.get("kind")) == (turn_no, "wait")
 
 
+def _markers(events: Sequence[Any]) -> list[Any]:
+    return [event for event in events if event.HasField("marker_recorded_event_attributes")]
+
+
 async def _questions(bench: Bench, journey: Enrolment) -> int:
     """Return how often the workflow has asked for a turn: each is a local activity, a marker in history."""
-    history = await bench.journey(journey.id).fetch_history()
-    return sum(event.HasField("marker_recorded_event_attributes") for event in history.events)
+    return len(_markers((await bench.journey(journey.id).fetch_history()).events))
 
 
 async def _signals(bench: Bench, journey: Enrolment) -> list[Any]:
@@ -88,7 +82,7 @@ async def test_journey_that_is_answered_asks_for_no_turn(bench: Bench, cached: i
     async with running_workers(bench.env, bench.client, bench.email, max_cached_workflows=cached):
         journey = await _enter(bench)
         await bench.until(lambda: _waits(bench))
-        _click(bench, journey)
+        click(bench.env, journey)
         assert await bench.until_closed(journey.id) == COMPLETED
         assert await _questions(bench, journey) == 0
     assert [mail.template for mail in mails(bench.env)] == ["thanks", "case"]
@@ -141,10 +135,8 @@ async def test_journey_uses_an_answer_only_where_it_is_still_true(
         handle = bench.journey(journey.id)
         await handle.signal(WAKE_SIGNAL, WakeSignal(generation=generation, turn=reply))
         if not is_used:
-            async with asyncio.timeout(30):
-                while not await _questions(bench, journey):  # noqa: ASYNC110
-                    await asyncio.sleep(0.02)
-            _click(bench, journey)
+            await bench.until_history(journey.id, lambda events: bool(_markers(events)))
+            click(bench.env, journey)
         assert await bench.until_closed(journey.id) == COMPLETED
     assert (await handle.result()).outcome == ("answered" if is_used else "completed")
 
@@ -159,7 +151,7 @@ async def test_wake_beside_an_answered_one_is_not_lost(bench: Bench) -> None:
     answer = await asyncio.to_thread(TurnsAhead(bench.env).take, asked)
     assert answer is not None
     assert answer.next.kind == "wait"
-    _click(bench, journey)
+    click(bench.env, journey)
     await asyncio.to_thread(apply_once, bench.env)
     assert await Relay(bench.env, bench.client, WORKSPACE).run_once() == 1
     await bench.journey(journey.id).signal(WAKE_SIGNAL, WakeSignal(generation=1, turn=answer))
@@ -244,17 +236,14 @@ async def test_timer_of_an_answer_counts_from_when_it_was_given(bench: Bench) ->
             at=await bench.server.get_current_time() - timedelta(seconds=6),
         )
         await bench.journey(journey.id).signal(WAKE_SIGNAL, WakeSignal(generation=1, turn=reply))
-        async with asyncio.timeout(30):
-            while len(timers := await _timers(bench, journey)) < 2:  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+        timers = _timers(await bench.until_history(journey.id, lambda events: len(_timers(events)) == 2))
     assert timers[-1] <= timedelta(seconds=24)
 
 
-async def _timers(bench: Bench, journey: Enrolment) -> list[timedelta]:
-    history = await bench.journey(journey.id).fetch_history()
+def _timers(events: Sequence[Any]) -> list[timedelta]:
     return [
         event.timer_started_event_attributes.start_to_fire_timeout.ToTimedelta()
-        for event in history.events
+        for event in events
         if event.HasField("timer_started_event_attributes")
     ]
 

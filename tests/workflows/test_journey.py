@@ -32,7 +32,7 @@ from leadloop.inbox.relaying.relay import Relay
 from leadloop.inbox.relaying.wakes import ask_wake
 from leadloop.storage.environment import Environment
 from leadloop.storage.tables import Enrolment, EnrolmentStatus, Message, Offer, Turn, Wake
-from tests.inbox.driver import journeys, mails, report
+from tests.inbox.driver import click, journeys, mails, report
 from tests.temporal_env import (
     SANDBOXED,
     UNSANDBOXED,
@@ -104,13 +104,7 @@ async def test_journey_click_wakes_it_at_once(bench: Bench, cached: int) -> None
         await bench.until(lambda: _waits(bench.env, journey.id))
         entered_at = bench.clock.now()
         await bench.skip(days=1)
-        report(
-            bench.env,
-            "email_clicked",
-            lead_id=journey.lead_id,
-            message_id=mails(bench.env)[0].id,
-            source="tracking",
-        )
+        click(bench.env, journey)
         assert await bench.until_closed(journey.id) == COMPLETED
     assert _templates(bench.env) == ["thanks", "case"]
     assert bench.clock.now() - entered_at < timedelta(days=2)

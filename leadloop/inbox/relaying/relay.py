@@ -21,7 +21,6 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.common import (
-    Priority,
     SearchAttributeKey,
     SearchAttributePair,
     TypedSearchAttributes,
@@ -39,6 +38,7 @@ from leadloop.contracts import (
     journeys_queue,
 )
 from leadloop.inbox.recovery.restored import is_restored
+from leadloop.inbox.relaying.call import Call
 from leadloop.inbox.relaying.pace import Pace
 from leadloop.inbox.relaying.priorities import task_priority
 from leadloop.inbox.turns.description import search_attributes, static_details
@@ -57,26 +57,6 @@ _AGAIN_SECONDS = 5.0
 _CALL_LIMIT = timedelta(seconds=10)
 """How long a call to Temporal may take; a service that says nothing is asked again later."""
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class _Call:
-    enrolment_id: str
-    scenario: str
-    generation: int
-    turn_no: int
-    token: str | None
-    restart: bool
-    finished: bool
-    attributes: dict[str, str]
-    details: str
-    priority: Priority
-    signal: WakeSignal
-
-    @property
-    def first_turn(self) -> int:
-        """Return the turn that a workflow is to ask for that begins with this call."""
-        return self.signal.turn.turn_no if self.signal.turn is not None else self.turn_no + 1
 
 
 @dataclass
@@ -121,7 +101,7 @@ class Relay:
         self.pace.begin_round()
         gate = asyncio.Semaphore(self.pace.at_once)
 
-        async def send(call: _Call) -> bool:
+        async def send(call: Call) -> bool:
             async with gate:
                 return not self.pace.is_over and await self._send(call)
 
@@ -168,7 +148,7 @@ class Relay:
         )
         return int(reply.stats.approximate_backlog_count)
 
-    def _collect(self) -> list[_Call]:
+    def _collect(self) -> list[Call]:
         due = self._due_watch.is_due()
         with self.env.database.read() as session:
             if is_restored(session):  # no turn is taken: whoever is woken now would come back in a minute
@@ -201,7 +181,7 @@ class Relay:
         with self.env.database.read() as session:
             return session.exec(select(func.min(Enrolment.due_at)).where(is_running())).one()
 
-    def _due(self, session: Session, rows: Sequence[Enrolment]) -> list[_Call]:
+    def _due(self, session: Session, rows: Sequence[Enrolment]) -> list[Call]:
         """Leave out journeys woken a moment ago: their turn is being taken."""
         present = time.monotonic()
         calls = []
@@ -214,8 +194,8 @@ class Relay:
             self._woken_at = {k: at for k, at in self._woken_at.items() if present - at < _AGAIN_SECONDS}
         return calls
 
-    def _call(self, session: Session, enrolment: Enrolment, wake: Wake | None) -> _Call:
-        return _Call(
+    def _call(self, session: Session, enrolment: Enrolment, wake: Wake | None) -> Call:
+        return Call(
             enrolment.id,
             enrolment.scenario,
             enrolment.generation,
@@ -229,7 +209,7 @@ class Relay:
             self.woken.signal(wake.token) if self.woken is not None and wake is not None else WakeSignal(),
         )
 
-    async def _send(self, call: _Call) -> bool:
+    async def _send(self, call: Call) -> bool:
         try:
             if call.finished:
                 await self._tell_of_end(call)
@@ -241,7 +221,7 @@ class Relay:
             return False
         return True
 
-    async def _tell_of_end(self, call: _Call) -> None:
+    async def _tell_of_end(self, call: Call) -> None:
         """Wake the workflow of a journey that took its last turn, where there is one that waits."""
         handle = self.client.get_workflow_handle(journey_workflow_id(call.enrolment_id))
         try:
@@ -250,7 +230,7 @@ class Relay:
             if error.status != RPCStatusCode.NOT_FOUND:
                 raise
 
-    async def _start_searchable(self, call: _Call) -> None:
+    async def _start_searchable(self, call: Call) -> None:
         """Start or wake it with search attributes, or without where the server does not take them."""
         if self.searchable:
             try:
@@ -263,7 +243,7 @@ class Relay:
             _log.warning("search_attributes_refused", attributes=sorted(call.attributes))
         await self._start(call, None)
 
-    async def _start(self, call: _Call, attributes: TypedSearchAttributes | None) -> None:
+    async def _start(self, call: Call, attributes: TypedSearchAttributes | None) -> None:
         start = JourneyInput(
             enrolment_id=call.enrolment_id, generation=call.generation, turn_no=call.first_turn
         )
